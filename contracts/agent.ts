@@ -1,0 +1,81 @@
+// The agent file: what an operator declares. Parsed from YAML or JSON, checked, then immutable under its hash.
+import { z } from 'zod';
+import { duration } from './duration.js';
+import { httpBinding, jsonSchema, toolEffect, toolLabel, toolName } from './tools.js';
+
+export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
+
+/** USD as a decimal string: money is never a float on the wire. */
+export const usdString = z.string().regex(/^\d{1,9}(\.\d{1,9})?$/, 'US dollars as a decimal string, such as "5.00"');
+
+const labels = z.array(toolLabel).min(1);
+
+/** A tool of the user's module or a built-in one, by name; settings may only be stricter than its own. */
+const toolByName = z.strictObject({
+  name: toolName,
+  effect: toolEffect.optional(),
+  labels: labels.optional(),
+  controls: z.array(z.string()).optional(),
+  external: z.boolean().optional(),
+  timeout: duration.optional(),
+  attempts: z.int().min(1).max(20).optional(),
+  queue: z.string().min(1).max(100).optional(),
+});
+
+/** A tool declared whole in the agent file: posted to over HTTP. */
+const httpTool = toolByName.extend({
+  description: z.string().min(1).max(4000),
+  input: jsonSchema,
+  http: httpBinding,
+});
+export type HttpToolDeclaration = z.infer<typeof httpTool>;
+
+export const agentTool = z.union([toolName, httpTool, toolByName]);
+export type AgentTool = z.infer<typeof agentTool>;
+
+/** Asks a person: any of tool, effect and CEL condition; all given must hold. */
+export const approveRule = z
+  .strictObject({
+    tool: toolName.optional(),
+    effect: toolEffect.optional(),
+    when: z.string().min(1).max(2000).optional(),
+    reason: z.string().max(500).optional(),
+  })
+  .refine((r) => r.tool !== undefined || r.effect !== undefined || r.when !== undefined, {
+    message: 'give at least one of tool, effect, when',
+  });
+export type ApproveRule = z.infer<typeof approveRule>;
+
+export const agentLimits = z.strictObject({
+  maxSteps: z.int().min(1).max(100_000).default(100),
+  maxTokens: z.int().min(1).max(1_000_000_000).default(2_000_000),
+  maxCostUsd: usdString.default('5.00'),
+  maxToolCalls: z.int().min(0).max(1_000_000).default(200),
+  /** From the start of the run. */
+  deadline: duration.default('7d'),
+  /** Tool calls of one step that run at the same time. */
+  parallelTools: z.int().min(1).max(64).default(4),
+});
+
+export const agentApprovals = z.strictObject({
+  expiresAfter: duration.default('3d'),
+  onExpiry: z.enum(['reject', 'approve']).default('reject'),
+  separationOfDuty: z.boolean().default(false),
+  /** May a Temporal signal decide (Temporal's UI, `temporal workflow signal`)? */
+  signals: z.boolean().default(true),
+});
+
+export const agentDefinition = z.strictObject({
+  name: agentName,
+  description: z.string().max(2000).optional(),
+  model: z.string().min(1).max(200),
+  maxOutputTokens: z.int().min(1).max(200_000).default(16_000),
+  effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
+  /** One string, or named sections shown in this order. */
+  instructions: z.union([z.string().min(1), z.record(z.string().min(1), z.string().min(1))]),
+  tools: z.array(agentTool).max(200).default([]),
+  approve: z.array(approveRule).max(200).default([]),
+  approvals: agentApprovals.prefault({}),
+  limits: agentLimits.prefault({}),
+});
+export type AgentDefinition = z.infer<typeof agentDefinition>;

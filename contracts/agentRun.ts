@@ -1,0 +1,242 @@
+// An agent run: its statuses, the shape clients read, and what passes between workflow and activities.
+// Whatever crosses into Temporal history is an id, a count, a time or a verdict. Never content.
+import { z } from 'zod';
+import { agentName, usdString } from './agent.js';
+import type { ModelStopReason } from './conversation.js';
+import { inputContent } from './conversation.js';
+import { duration } from './duration.js';
+import type { Actor } from './events.js';
+import type { Decision } from './approvals.js';
+import { agentRunId } from './ids.js';
+
+export const runStatus = z.enum([
+  'queued',
+  'running',
+  'waiting',
+  'paused',
+  'completed',
+  'stopped',
+  'failed',
+  'cancelled',
+]);
+export type RunStatus = z.infer<typeof runStatus>;
+export const closedStatuses: readonly RunStatus[] = ['completed', 'stopped', 'failed', 'cancelled'];
+export const isClosed = (status: RunStatus): boolean => closedStatuses.includes(status);
+
+export const waitingFor = z.enum(['approval', 'input', 'timer', 'budget', 'subagents', 'model']);
+export type WaitingFor = z.infer<typeof waitingFor>;
+
+export const waiting = z.object({
+  for: waitingFor,
+  since: z.iso.datetime(),
+  until: z.iso.datetime().optional(),
+  approvalIds: z.array(z.string()).optional(),
+  /** In plain words, with the remedy where there is one. */
+  reason: z.string().optional(),
+});
+export type Waiting = z.infer<typeof waiting>;
+
+/** Why a run is `stopped`. Nothing is thrown away: resume goes on from the last good step. */
+export const runStopReason = z.enum([
+  'limit_steps',
+  'limit_tokens',
+  'limit_cost',
+  'limit_tool_calls',
+  'limit_time',
+  'refusal',
+  'loop',
+  'model_unavailable',
+  'context_exhausted',
+  'max_tokens',
+  'unknown_stop_reason',
+]);
+export type RunStopReason = z.infer<typeof runStopReason>;
+
+export const runLimits = z.object({
+  maxSteps: z.number().int(),
+  maxTokens: z.number().int(),
+  maxCostUsd: usdString,
+  maxToolCalls: z.number().int(),
+  deadline: z.iso.datetime(),
+});
+export type RunLimits = z.infer<typeof runLimits>;
+
+/** Limits as a caller gives them; those left out come from the agent. */
+export const limitsBody = z.strictObject({
+  maxSteps: z.int().min(1).max(100_000).optional(),
+  maxTokens: z.int().min(1).max(1_000_000_000).optional(),
+  maxCostUsd: usdString.optional(),
+  maxToolCalls: z.int().min(0).max(1_000_000).optional(),
+  /** A length of time from now, or a moment. */
+  deadline: z.union([duration, z.iso.datetime({ offset: true })]).optional(),
+});
+export type LimitsBody = z.infer<typeof limitsBody>;
+
+const metadataKey = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'letters, digits, _ . -, at most 64');
+export const metadata = z
+  .record(metadataKey, z.string().max(500))
+  .refine((m) => Object.keys(m).length <= 32, { message: 'at most 32 keys' });
+
+export const startRunBody = z.strictObject({
+  /** `name` or `name@version`. */
+  agent: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}(@[0-9a-f]{8,64})?$/, 'an agent is name or name@version (hexadecimal)'),
+  input: inputContent,
+  metadata: metadata.optional(),
+  limits: limitsBody.optional(),
+  startAt: z.iso.datetime({ offset: true }).optional(),
+  parentRunId: agentRunId.optional(),
+});
+export type StartRunBody = z.infer<typeof startRunBody>;
+
+export const runUsage = z.object({
+  inputTokens: z.number().int(),
+  outputTokens: z.number().int(),
+  cacheReadTokens: z.number().int(),
+  cacheWriteTokens: z.number().int(),
+  modelCalls: z.number().int(),
+  toolCalls: z.number().int(),
+});
+
+export const run = z.object({
+  id: z.string(),
+  agent: agentName,
+  agentVersion: z.string(),
+  status: runStatus,
+  waiting: waiting.optional(),
+  stopReason: runStopReason.optional(),
+  error: z.object({ type: z.string(), message: z.string() }).optional(),
+  output: z.object({ text: z.string(), content: z.array(z.looseObject({ type: z.string() })) }).optional(),
+  steps: z.number().int(),
+  usage: runUsage,
+  costUsd: z.string(),
+  limits: runLimits,
+  metadata: z.record(z.string(), z.string()),
+  parentRunId: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  startAt: z.iso.datetime().optional(),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+  links: z.object({ console: z.string().optional(), temporal: z.string().optional() }),
+});
+export type Run = z.infer<typeof run>;
+
+// ---- What passes through Temporal -------------------------------------------------------------------------
+
+/** Input of the workflow. `carried` is what one Temporal run hands to the next at continue-as-new. */
+export interface AgentRunInput {
+  agentRunId: string;
+  carried?: CarriedState;
+}
+
+/** Control state at a step boundary: the limits and what counts against them. */
+export interface RunControl {
+  agentName: string;
+  tenantId: string;
+  /** The next step's number, from 1. */
+  nextStep: number;
+  limits: ControlLimits;
+  used: Used;
+  parallelTools: number;
+  /** May Temporal signals decide approvals of this agent? */
+  signalsDecide: boolean;
+  /** Not before this time, in milliseconds since 1970. */
+  startAtMs?: number;
+}
+
+export interface ControlLimits {
+  maxSteps: number;
+  maxTokens: number;
+  /** 10^-9 US dollars: an integer, so sums are exact. */
+  maxCostNanoUsd: number;
+  maxToolCalls: number;
+  /** Milliseconds since 1970. */
+  deadlineMs: number;
+}
+
+export interface Used {
+  steps: number;
+  tokens: number;
+  costNanoUsd: number;
+  toolCalls: number;
+}
+
+export interface CarriedState {
+  control: RunControl;
+  paused: boolean;
+}
+
+export interface StepInput {
+  agentRunId: string;
+  step: number;
+}
+
+export interface ToolCallInput extends StepInput {
+  toolCallId: string;
+}
+
+/** One proposed tool call, as the workflow needs to see it. */
+export interface ToolCallControl {
+  toolCallId: string;
+  /** `settled`: its result is stored already (a rejected call, or one finished before a resume). */
+  next: 'execute' | 'ask' | 'sleep' | 'settled';
+  /** For Temporal's UI: the tool and its control arguments, at most 180 bytes. */
+  summary: string;
+  /** One attempt, in milliseconds. */
+  timeoutMs: number;
+  queue?: string;
+  /** With `ask`. */
+  approval?: PendingApproval;
+  /** With `sleep`: milliseconds since 1970. */
+  untilMs?: number;
+}
+
+/** Known before the question is stored, so that an answer can never arrive too early. */
+export interface PendingApproval {
+  approvalId: string;
+  argumentsDigest: string;
+  kind: 'approval' | 'input';
+  /** Milliseconds since 1970. */
+  expiresAtMs: number;
+}
+
+export interface CallModelResult {
+  stopReason: ModelStopReason;
+  toolCalls: ToolCallControl[];
+  /** All tokens billed for this step. */
+  tokens: number;
+  costNanoUsd: number;
+}
+
+/** A person's (or the clock's) answer, as it passes through the workflow. */
+export interface ApprovalDecision {
+  approvalId: string;
+  decision: Decision | 'expire';
+  /** The digest that was shown. A signal may leave it out. */
+  argumentsDigest?: string;
+  by: Actor;
+  /** Of the message for the model, when it was stored by the API. */
+  messageHash?: string;
+  /** Only with a signal, which has nowhere else to put it. */
+  messageText?: string;
+  editedHash?: string;
+  scope?: 'once' | 'run';
+}
+
+/** What a recorded decision means for the call. */
+export interface RecordedDecision {
+  next: 'execute' | 'settled';
+  status: string;
+}
+
+export type RunOutcome =
+  | { status: 'completed' }
+  | { status: 'stopped'; reason: RunStopReason; detail?: string }
+  | { status: 'failed'; error: { type: string; message: string } }
+  | { status: 'cancelled' };
+
+/** closeRun refuses to complete a run that has unread messages. */
+export interface CloseResult {
+  closed: boolean;
+}

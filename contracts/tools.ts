@@ -1,0 +1,59 @@
+// What a tool is: its declaration as agents, policy, workers and the API see it.
+import { z } from 'zod';
+
+/** What a tool does to the world; decides what a second attempt may do after a worker died in the first. */
+export const toolEffect = z.enum(['read', 'idempotent', 'reconcilable', 'irreversible']);
+export type ToolEffect = z.infer<typeof toolEffect>;
+
+export const toolLabel = z.enum(['trusted', 'untrusted', 'private']);
+export type ToolLabel = z.infer<typeof toolLabel>;
+
+/** The Messages API's own rule for tool names. */
+export const toolName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'letters, digits, _ and -, at most 128');
+
+export const jsonSchema = z.record(z.string(), z.unknown());
+export type JsonSchema = z.infer<typeof jsonSchema>;
+
+export const httpBinding = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  /** Name of the environment variable with the HMAC key. */
+  secret: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/).optional(),
+});
+
+/** Where the code of a tool is: in Longhaul, behind HTTP, or in the user's own module. */
+export const toolSource = z.enum(['builtIn', 'http', 'module']);
+
+/** A complete declaration. Undeclared effect is `irreversible`, undeclared label `untrusted`: caution by default. */
+export const toolDefinition = z.object({
+  name: toolName,
+  description: z.string(),
+  /** JSON Schema of the arguments; `type: object`. */
+  input: jsonSchema,
+  effect: toolEffect,
+  labels: z.array(toolLabel),
+  /** Arguments that steer the effect: recipient, path, id, amount. */
+  controls: z.array(z.string()),
+  /** Leaves the organisation. */
+  external: z.boolean(),
+  /** One attempt, in milliseconds. */
+  timeoutMs: z.number().int().positive(),
+  /** Attempts in all, where the effect allows more than one. */
+  maxAttempts: z.number().int().positive(),
+  source: toolSource,
+  /** Task queue of the workers that have this tool; absent: the common `tools` queue. */
+  queue: z.string().optional(),
+  http: httpBinding.optional(),
+  /** A person answers instead of code (ask_person), or a timer fires (sleep_until). */
+  waits: z.enum(['person', 'timer']).optional(),
+});
+export type ToolDefinition = z.infer<typeof toolDefinition>;
+
+/** How a finished tool call came out. `unknown`: it started and no result was kept; it is not run again. */
+export const toolOutcome = z.enum(['succeeded', 'failed', 'rejected', 'unknown']);
+export type ToolOutcome = z.infer<typeof toolOutcome>;
+
+/** What happens to a call the model proposed. */
+export const toolVerdict = z.enum(['execute', 'ask', 'reject']);
+export type ToolVerdict = z.infer<typeof toolVerdict>;
+
+export const toolDefaults = { timeoutMs: 60_000, maxAttempts: 4 } as const;
