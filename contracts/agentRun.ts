@@ -124,18 +124,17 @@ export type Run = z.infer<typeof run>;
 
 // ---- What passes through Temporal -------------------------------------------------------------------------
 
-/** Input of the workflow. `carried` is what one Temporal run hands to the next at continue-as-new. */
+/** Input of the workflow, at its start, at a resume, and from one Temporal run to the next at continue-as-new. */
 export interface AgentRunInput {
   agentRunId: string;
-  carried?: CarriedState;
+  control: RunControl;
+  paused?: boolean;
 }
 
 /** Control state at a step boundary: the limits and what counts against them. */
 export interface RunControl {
   agentName: string;
   tenantId: string;
-  /** The next step's number, from 1. */
-  nextStep: number;
   limits: ControlLimits;
   used: Used;
   parallelTools: number;
@@ -155,16 +154,12 @@ export interface ControlLimits {
   deadlineMs: number;
 }
 
+/** `steps` is the last finished step: the next one is `steps + 1`. */
 export interface Used {
   steps: number;
   tokens: number;
   costNanoUsd: number;
   toolCalls: number;
-}
-
-export interface CarriedState {
-  control: RunControl;
-  paused: boolean;
 }
 
 export interface StepInput {

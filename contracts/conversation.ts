@@ -16,8 +16,7 @@ export type ContentBlock = { type: string; [field: string]: unknown };
 
 /** A part of a message: a hash of an array of blocks, or the result of one tool call. */
 export type MessagePart =
-  | { kind: 'blocks'; hash: string }
-  | { kind: 'tool_result'; toolCallId: string; hash: string; isError: boolean };
+  { kind: 'blocks'; hash: string } | { kind: 'tool_result'; toolCallId: string; hash: string; isError: boolean };
 
 /** One message of a run, append-only, by reference. */
 export interface MessageRow {

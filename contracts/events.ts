@@ -10,6 +10,7 @@ export const eventTypes = [
   'model.failed',
   'tool.decided',
   'tool.started',
+  'tool.failed',
   'tool.returned',
   'approval.requested',
   'approval.decided',

@@ -47,5 +47,10 @@ export const modelFailureTypes = [
 export type ModelFailureType = (typeof modelFailureTypes)[number];
 
 /** Types with which the workflow refuses an update; nothing enters history. */
-export const updateRefusals = ['ApprovalNotPending', 'ApprovalDigestMismatch', 'DecisionNotTaken', 'RunNotPaused'] as const;
+export const updateRefusals = [
+  'ApprovalNotPending',
+  'ApprovalDigestMismatch',
+  'DecisionNotTaken',
+  'RunNotPaused',
+] as const;
 export type UpdateRefusal = (typeof updateRefusals)[number];

@@ -17,7 +17,10 @@ export type JsonSchema = z.infer<typeof jsonSchema>;
 export const httpBinding = z.strictObject({
   url: z.url({ protocol: /^https?$/ }),
   /** Name of the environment variable with the HMAC key. */
-  secret: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/).optional(),
+  secret: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .optional(),
 });
 
 /** Where the code of a tool is: in Longhaul, behind HTTP, or in the user's own module. */

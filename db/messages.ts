@@ -1,0 +1,59 @@
+// The conversation of a run, and the messages people sent that the model has not seen yet.
+import type { MessagePart, MessageRow } from '../contracts/conversation.js';
+import type { PoolClient, Queryable } from './pool.js';
+
+export async function insertMessage(tx: PoolClient, agentRunId: string, message: MessageRow): Promise<void> {
+  await tx.query('INSERT INTO messages (agent_run_id, seq, role, step, parts) VALUES ($1, $2, $3, $4, $5)', [
+    agentRunId,
+    message.seq,
+    message.role,
+    message.step,
+    JSON.stringify(message.parts),
+  ]);
+}
+
+/** Messages numbered above `afterSeq`, in order. */
+export async function readMessages(db: Queryable, agentRunId: string, afterSeq = 0): Promise<MessageRow[]> {
+  const { rows } = await db.query<MessageRow>(
+    'SELECT seq, role, step, parts FROM messages WHERE agent_run_id = $1 AND seq > $2 ORDER BY seq',
+    [agentRunId, afterSeq],
+  );
+  return rows;
+}
+
+export async function lastMessage(db: Queryable, agentRunId: string): Promise<MessageRow | undefined> {
+  const { rows } = await db.query<MessageRow>(
+    'SELECT seq, role, step, parts FROM messages WHERE agent_run_id = $1 ORDER BY seq DESC LIMIT 1',
+    [agentRunId],
+  );
+  return rows[0];
+}
+
+export async function queueMessage(
+  tx: PoolClient,
+  message: { id: string; agentRunId: string; contentHash: string },
+): Promise<void> {
+  await tx.query('INSERT INTO queued_messages (id, agent_run_id, content_hash) VALUES ($1, $2, $3)', [
+    message.id,
+    message.agentRunId,
+    message.contentHash,
+  ]);
+}
+
+/** Takes all unread messages into the message with number `seq`, oldest first. */
+export async function takeQueuedMessages(tx: PoolClient, agentRunId: string, seq: number): Promise<MessagePart[]> {
+  const { rows } = await tx.query<{ position: number; hash: string }>(
+    `UPDATE queued_messages SET message_seq = $2 WHERE agent_run_id = $1 AND message_seq IS NULL
+     RETURNING position, content_hash hash`,
+    [agentRunId, seq],
+  );
+  return rows.toSorted((a, b) => a.position - b.position).map((row) => ({ kind: 'blocks', hash: row.hash }));
+}
+
+export async function hasQueuedMessages(db: Queryable, agentRunId: string): Promise<boolean> {
+  const { rows } = await db.query<{ some: boolean }>(
+    'SELECT EXISTS (SELECT 1 FROM queued_messages WHERE agent_run_id = $1 AND message_seq IS NULL) some',
+    [agentRunId],
+  );
+  return rows[0]?.some === true;
+}

@@ -1,0 +1,50 @@
+// Connections and transactions. Everything else in db/ takes the connection it is given.
+import pg from 'pg';
+import type { Pool, PoolClient } from 'pg';
+
+/** A pool or a connection inside a transaction: whatever can run a statement. */
+export interface Queryable {
+  query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
+}
+export type { Pool, PoolClient } from 'pg';
+
+// int8 arrives as text by default. Counts and nano-dollars stay below 2^53 (nine million dollars).
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+
+export interface PoolOptions {
+  max?: number;
+  onError?: (err: Error) => void;
+}
+
+export function createPool(url: string, options: PoolOptions = {}): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 20,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    // A statement that takes longer is a bug or a stuck lock; give it up so that the activity is retried.
+    statement_timeout: 30_000,
+    idle_in_transaction_session_timeout: 30_000,
+    application_name: 'longhaul',
+  });
+  // An idle connection that breaks (server restart) is dropped by the pool; without a listener it would end the process.
+  pool.on('error', (err) => options.onError?.(err));
+  return pool;
+}
+
+/** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
+export async function withTransaction<T>(pool: Pool, work: (tx: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (err) {
+    await client.query('ROLLBACK').catch((rollback: Error) => (broken = rollback));
+    throw err;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,154 @@
+// Proposed tool calls. claimed_at is set before the tool may act; outcome is set once, by whoever comes first.
+import type { ToolEffect, ToolOutcome, ToolVerdict } from '../contracts/tools.js';
+import type { PoolClient, Queryable } from './pool.js';
+
+export interface ToolCallRow {
+  id: string;
+  step: number;
+  position: number;
+  tool: string;
+  effect: ToolEffect;
+  verdict: ToolVerdict;
+  rule: string;
+  reason: string;
+  argumentsHash: string;
+  argumentsDigest: string;
+  summary: string;
+  outcome: ToolOutcome | null;
+  resultHash: string | null;
+  isError: boolean | null;
+  attempts: number;
+  claimedAt: Date | null;
+  claimedBy: string | null;
+  returnedAt: Date | null;
+}
+
+const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
+  arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
+  claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt"`;
+
+export type NewToolCall = Omit<ToolCallRow, 'attempts' | 'claimedAt' | 'claimedBy' | 'returnedAt'>;
+
+export async function insertToolCalls(
+  tx: PoolClient,
+  agentRunId: string,
+  calls: readonly NewToolCall[],
+): Promise<void> {
+  if (calls.length === 0) return;
+  await tx.query(
+    `INSERT INTO tool_calls (agent_run_id, id, step, position, tool, effect, verdict, rule, reason, arguments_hash,
+       arguments_digest, summary, outcome, result_hash, is_error, returned_at)
+     SELECT $1, id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
+       outcome, result_hash, is_error, CASE WHEN outcome IS NULL THEN NULL ELSE now() END
+     FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[])
+       AS c (id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
+         outcome, result_hash, is_error)`,
+    [
+      agentRunId,
+      calls.map((c) => c.id),
+      calls.map((c) => c.step),
+      calls.map((c) => c.position),
+      calls.map((c) => c.tool),
+      calls.map((c) => c.effect),
+      calls.map((c) => c.verdict),
+      calls.map((c) => c.rule),
+      calls.map((c) => c.reason),
+      calls.map((c) => c.argumentsHash),
+      calls.map((c) => c.argumentsDigest),
+      calls.map((c) => c.summary),
+      calls.map((c) => c.outcome),
+      calls.map((c) => c.resultHash),
+      calls.map((c) => c.isError),
+    ],
+  );
+}
+
+/** Call under the run's lock: then nobody else changes the row until the transaction ends. */
+export async function findToolCall(
+  db: Queryable,
+  agentRunId: string,
+  toolCallId: string,
+): Promise<ToolCallRow | undefined> {
+  const { rows } = await db.query<ToolCallRow>(
+    `SELECT ${COLUMNS} FROM tool_calls WHERE agent_run_id = $1 AND id = $2`,
+    [agentRunId, toolCallId],
+  );
+  return rows[0];
+}
+
+/** The calls of the steps `fromStep` to `toStep`, in the order the model made them. */
+export async function listToolCalls(
+  db: Queryable,
+  agentRunId: string,
+  fromStep: number,
+  toStep: number,
+): Promise<ToolCallRow[]> {
+  const { rows } = await db.query<ToolCallRow>(
+    `SELECT ${COLUMNS} FROM tool_calls WHERE agent_run_id = $1 AND step BETWEEN $2 AND $3 ORDER BY step, position`,
+    [agentRunId, fromStep, toStep],
+  );
+  return rows;
+}
+
+/** Which of these ids the run has used already. */
+export async function usedToolCallIds(db: Queryable, agentRunId: string, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const { rows } = await db.query<{ id: string }>(
+    'SELECT id FROM tool_calls WHERE agent_run_id = $1 AND id = ANY ($2)',
+    [agentRunId, ids],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+export async function unsettledToolCalls(db: Queryable, agentRunId: string): Promise<ToolCallRow[]> {
+  const { rows } = await db.query<ToolCallRow>(
+    `SELECT ${COLUMNS} FROM tool_calls WHERE agent_run_id = $1 AND outcome IS NULL ORDER BY step, position`,
+    [agentRunId],
+  );
+  return rows;
+}
+
+/** One more attempt of this worker; returns its number. */
+export async function claimToolCall(
+  tx: PoolClient,
+  agentRunId: string,
+  toolCallId: string,
+  workerId: string,
+): Promise<number> {
+  const { rows } = await tx.query<{ attempts: number }>(
+    `UPDATE tool_calls SET claimed_at = coalesce(claimed_at, now()), claimed_by = $3, attempts = attempts + 1
+     WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL RETURNING attempts`,
+    [agentRunId, toolCallId, workerId],
+  );
+  if (!rows[0]) throw new Error(`tool call ${toolCallId} of ${agentRunId} is settled already`);
+  return rows[0].attempts;
+}
+
+/** Sets the outcome unless there is one. False: another attempt was first, and its outcome stands. */
+export async function settleToolCall(
+  tx: PoolClient,
+  agentRunId: string,
+  toolCallId: string,
+  result: { outcome: ToolOutcome; resultHash: string; isError: boolean },
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `UPDATE tool_calls SET outcome = $3, result_hash = $4, is_error = $5, returned_at = now()
+     WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL`,
+    [agentRunId, toolCallId, result.outcome, result.resultHash, result.isError],
+  );
+  return rowCount === 1;
+}
+
+/** After an edit the call carries the arguments that a person gave. */
+export async function setToolCallArguments(
+  tx: PoolClient,
+  agentRunId: string,
+  toolCallId: string,
+  edited: { argumentsHash: string; argumentsDigest: string },
+): Promise<void> {
+  await tx.query(
+    'UPDATE tool_calls SET arguments_hash = $3, arguments_digest = $4 WHERE agent_run_id = $1 AND id = $2',
+    [agentRunId, toolCallId, edited.argumentsHash, edited.argumentsDigest],
+  );
+}

@@ -1,0 +1,30 @@
+// Identifiers: sortable by time where a list is, derived where a second attempt must find the first.
+import { randomBytes } from 'node:crypto';
+import { sha256Hex } from './canonical.js';
+
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'; // Crockford's base 32: no I, L, O, U
+
+function base32(value: bigint, length: number): string {
+  let rest = value;
+  let text = '';
+  for (let i = 0; i < length; i++) {
+    text = (ALPHABET[Number(rest & 31n)] as string) + text;
+    rest >>= 5n;
+  }
+  return text;
+}
+
+/** 48 bits of time and 80 random ones, 26 characters (a ULID). */
+function ulid(nowMs: number): string {
+  const random = BigInt(`0x${randomBytes(10).toString('hex')}`);
+  return base32(BigInt(nowMs), 10) + base32(random, 16);
+}
+
+export const newRunId = (nowMs = Date.now()): string => `run_${ulid(nowMs)}`;
+export const newMessageId = (nowMs = Date.now()): string => `msg_${ulid(nowMs)}`;
+export const newKeyId = (nowMs = Date.now()): string => `key_${ulid(nowMs)}`;
+export const newWorkerId = (nowMs = Date.now()): string => `wrk_${ulid(nowMs)}`;
+
+/** The same for every attempt, so a question is asked once. */
+export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
+  `apr_${base32(BigInt(`0x${sha256Hex(`${agentRunId}:${toolCallId}`).slice(0, 32)}`), 26)}`;
