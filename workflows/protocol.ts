@@ -1,0 +1,34 @@
+// The updates, signals and queries of an agent run: defined once, for the handler and for every client.
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { ApprovalDecision, ControlLimits, PendingApproval, Used } from '../contracts/agentRun.js';
+
+/** Updates: the caller needs to know whether it was taken. Refused ones leave no trace in history. */
+export const decideApproval = defineUpdate<{ status: string }, [ApprovalDecision]>('decideApproval');
+export const pause = defineUpdate<void, [{ by: string }]>('pause');
+export const resume = defineUpdate<void, [{ by: string; limits?: ControlLimits }]>('resume');
+export const raiseLimits = defineUpdate<void, [ControlLimits]>('raiseLimits');
+
+/** Signals of the same effect, for Temporal's UI and `temporal workflow signal`. */
+export interface ApprovalSignal {
+  approvalId: string;
+  argumentsDigest?: string;
+  message?: string;
+}
+export const approve = defineSignal<[ApprovalSignal]>('approve');
+export const reject = defineSignal<[ApprovalSignal]>('reject');
+export const message = defineSignal<[{ content: string } | string]>('message');
+
+/** Control state only; the conversation is read from the API. */
+export interface RunView {
+  phase: 'starting' | 'model' | 'tools' | 'waiting' | 'paused' | 'closing';
+  step: number;
+  used: Used;
+  limits: ControlLimits;
+  pendingApprovals: PendingApproval[];
+}
+export const getRun = defineQuery<RunView>('getRun');
+
+export const WORKFLOW_TYPE = 'agentRun';
+/** Queues: workflow tasks, model calls, tool calls. A tool may name a queue of its own. */
+export const taskQueues = { runs: 'runs', models: 'models', tools: 'tools' } as const;
+export const searchAttributes = { agentName: 'AgentName', status: 'AgentRunStatus', tenantId: 'TenantId' } as const;
