@@ -1,0 +1,103 @@
+// One agent run: a model call, the tool calls it asks for, and again, until there is an outcome.
+// The conversation is in PostgreSQL. This workflow keeps control state only: ids, counts, limits.
+import {
+  CancellationScope,
+  TemporalFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  isCancellation,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { AgentRunInput, RunOutcome } from '../contracts/agentRun.js';
+import { callModel, closeRun, recordPause } from './activityProxies.js';
+import { withDeadline } from './deadline.js';
+import { registerHandlers } from './handlers.js';
+import { outcomeOf, outcomeOfStop } from './outcomes.js';
+import { RunState } from './runState.js';
+import { showStatus } from './status.js';
+import { runToolCalls } from './toolCalls.js';
+
+export async function agentRun(input: AgentRunInput): Promise<RunOutcome> {
+  const run = new RunState(input);
+  registerHandlers(run); // before the first await: an update without a handler would be refused
+
+  let outcome: RunOutcome;
+  try {
+    await startTime(run);
+    outcome = await withDeadline(run, () => stepUntilOutcome(run));
+  } catch (err) {
+    // Only a failure that Temporal delivered ends a run. A bug of ours fails the workflow task instead and is
+    // retried until fixed code is deployed. Continue-as-new leaves through here as well.
+    if (!(err instanceof TemporalFailure)) throw err;
+    outcome = isCancellation(err) ? { status: 'cancelled' } : outcomeOf(err);
+  }
+  if (outcome.status !== 'completed') {
+    run.phase = 'closing';
+    const last = outcome;
+    await CancellationScope.nonCancellable(() => closeRun({ agentRunId: run.agentRunId, outcome: last }));
+  }
+  showStatus(run, outcome.status);
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  return outcome;
+}
+
+/** A run that was asked to start later is queued until then. */
+async function startTime(run: RunState): Promise<void> {
+  const wait = (run.control.startAtMs ?? 0) - Date.now();
+  if (run.control.used.steps === 0 && wait > 0) {
+    await condition(() => false, wait, { summary: 'start of the run' });
+  }
+}
+
+async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
+  for (;;) {
+    if (run.paused) await pauseUntilResumed(run);
+    if (workflowInfo().continueAsNewSuggested) {
+      await condition(allHandlersFinished); // between steps no tool is in flight and the state is small
+      await continueAsNew<typeof agentRun>(run.carried());
+    }
+    const limit = run.limitReached();
+    if (limit) return { status: 'stopped', reason: limit };
+
+    const step = run.nextStep();
+    showStatus(run, 'running');
+    const { stopReason, toolCalls, ...charge } = await callModel(step);
+    run.charge(charge);
+
+    if (toolCalls.length > 0) {
+      if (run.cutOffTooOften(stopReason)) return { status: 'stopped', reason: 'max_tokens' };
+      const stopped = await runToolCalls(run, step, toolCalls); // approvals, fan-out, one stored result per call
+      if (stopped) return { status: 'stopped', reason: stopped };
+      continue;
+    }
+    switch (stopReason) {
+      case 'tool_use': // without a call in it: the model is asked to go on
+      case 'pause_turn': // a server-side tool needs another call to finish
+        continue;
+      case 'end_turn':
+      case 'stop_sequence': {
+        run.phase = 'closing';
+        const { closed } = await closeRun({ agentRunId: run.agentRunId, outcome: { status: 'completed' } });
+        if (closed) return { status: 'completed' };
+        continue; // a message came while the model was answering
+      }
+      case 'max_tokens':
+      case 'refusal':
+      case 'model_context_window_exceeded':
+      case 'unknown':
+        return outcomeOfStop(stopReason);
+      default:
+        stopReason satisfies never; // a new stop reason is a compile error here first
+        throw new Error(`unhandled stop reason ${String(stopReason)}`);
+    }
+  }
+}
+
+async function pauseUntilResumed(run: RunState): Promise<void> {
+  run.phase = 'paused';
+  await recordPause({ agentRunId: run.agentRunId, paused: true, by: run.pausedBy });
+  showStatus(run, 'paused');
+  await condition(() => !run.paused);
+  await recordPause({ agentRunId: run.agentRunId, paused: false, by: run.pausedBy });
+}

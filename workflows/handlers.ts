@@ -1,0 +1,85 @@
+// What a run answers to while it runs: updates for callers that need the answer, signals for Temporal's own tools.
+import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import type { ApprovalDecision } from '../contracts/agentRun.js';
+import type { Decision } from '../contracts/approvals.js';
+import type { UpdateRefusal } from '../contracts/failures.js';
+import { queueMessage, recordIgnoredSignal } from './activityProxies.js';
+import * as protocol from './protocol.js';
+import type { RunState } from './runState.js';
+
+export function registerHandlers(run: RunState): void {
+  setHandler(protocol.getRun, () => run.view(), { description: 'Where the run is: counts, limits, open questions' });
+
+  setHandler(
+    protocol.decideApproval,
+    async (d) => {
+      const question = run.decide(d);
+      await condition(() => question.recorded !== undefined);
+      return { status: question.recorded?.status ?? 'cancelled' };
+    },
+    { validator: (d) => refuse(run.refusal(d)), description: 'Decide an approval' },
+  );
+  setHandler(protocol.pause, ({ by }) => run.setPaused(true, by), { description: 'Pause at the next step boundary' });
+  setHandler(
+    protocol.resume,
+    ({ by, limits }) => {
+      if (limits) run.setLimits(limits);
+      run.setPaused(false, by);
+    },
+    { validator: () => refuse(run.paused ? undefined : 'RunNotPaused'), description: 'Go on after a pause' },
+  );
+  setHandler(protocol.raiseLimits, (limits) => run.setLimits(limits), { description: 'Replace the limits' });
+
+  const onDecisionSignal = (decision: Decision) => async (signal: unknown) => {
+    const given = decisionOf(decision, signal);
+    const refused = signalRefusal(run, given);
+    if (refused) await recordIgnoredSignal({ agentRunId: run.agentRunId, signal: decision, reason: refused });
+    else run.decide(given as ApprovalDecision);
+  };
+  setHandler(protocol.approve, onDecisionSignal('approve'), {
+    description: 'Approve a tool call: {"approvalId": "apr_…"}',
+  });
+  setHandler(protocol.reject, onDecisionSignal('reject'), {
+    description: 'Reject a tool call: {"approvalId": "apr_…", "message": "why"}',
+  });
+  setHandler(
+    protocol.message,
+    async (signal) => {
+      const content = typeof signal === 'string' ? signal : (signal as { content?: unknown } | null)?.content;
+      if (typeof content === 'string' && content.length > 0) {
+        await queueMessage({ agentRunId: run.agentRunId, content });
+      } else {
+        await recordIgnoredSignal({
+          agentRunId: run.agentRunId,
+          signal: 'message',
+          reason: 'a message signal takes {"content": "text"}',
+        });
+      }
+    },
+    { description: 'Tell the model something: {"content": "text"}' },
+  );
+}
+
+function refuse(type: UpdateRefusal | undefined): void {
+  if (type) throw ApplicationFailure.create({ type, message: type, nonRetryable: true });
+}
+
+// A signal comes from anybody with access to Temporal, as any JSON: its shape is checked here.
+function decisionOf(decision: Decision, signal: unknown): ApprovalDecision | undefined {
+  const s = (typeof signal === 'string' ? { approvalId: signal } : signal) as Partial<protocol.ApprovalSignal> | null;
+  if (typeof s?.approvalId !== 'string') return undefined;
+  return {
+    approvalId: s.approvalId,
+    decision,
+    by: { kind: 'signal', id: 'temporal' },
+    ...(typeof s.argumentsDigest === 'string' ? { argumentsDigest: s.argumentsDigest } : {}),
+    ...(typeof s.message === 'string' && s.message !== '' ? { messageText: s.message.slice(0, 20_000) } : {}),
+  };
+}
+
+function signalRefusal(run: RunState, d: ApprovalDecision | undefined): string | undefined {
+  if (!d) return 'an approval signal takes {"approvalId": "apr_…"}';
+  if (!run.control.signalsDecide) return `signals may not decide approvals of this agent (${d.approvalId})`;
+  const refused = run.refusal(d);
+  return refused && `${refused}: ${d.approvalId}`;
+}
