@@ -1,0 +1,106 @@
+// The Messages API through its SDK: one streamed call, no retries of its own, classified failures.
+import Anthropic from '@anthropic-ai/sdk';
+import { Agent } from 'undici';
+import {
+  type ContentBlock,
+  type ModelStopReason,
+  type Usage,
+  modelStopReasons,
+  noUsage,
+} from '../contracts/conversation.js';
+import type { ModelRequest } from '../harness/context/buildRequest.js';
+import { classifyFailure } from './failures.js';
+import type { CallOptions, ModelProvider, ModelReply } from './modelProvider.js';
+
+export interface AnthropicOptions {
+  apiKey: string;
+  baseUrl?: string;
+  log?: {
+    debug(...args: unknown[]): void;
+    info(...args: unknown[]): void;
+    warn(...args: unknown[]): void;
+    error(...args: unknown[]): void;
+  };
+}
+
+/** To the response's headers, in milliseconds. */
+const HEADERS_TIMEOUT_MS = 120_000;
+/** Between two pieces of a stream: longer silence is a dead stream. The SDK has no time-out of its own for it. */
+const STALL_TIMEOUT_MS = 100_000;
+
+export function createAnthropicProvider(options: AnthropicOptions): ModelProvider {
+  const dispatcher = new Agent({ bodyTimeout: STALL_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS });
+  const client = new Anthropic({
+    apiKey: options.apiKey,
+    maxRetries: 0, // Temporal owns every retry
+    timeout: HEADERS_TIMEOUT_MS,
+    openTelemetry: { propagation: false },
+    fetchOptions: { dispatcher } as NonNullable<ConstructorParameters<typeof Anthropic>[0]>['fetchOptions'],
+    ...(options.baseUrl === undefined ? {} : { baseURL: options.baseUrl }),
+    ...(options.log === undefined ? {} : { logger: options.log, logLevel: 'warn' }),
+  });
+  return { call: (request, callOptions) => callOnce(client, request, callOptions) };
+}
+
+type StreamParams = Parameters<Anthropic['beta']['messages']['stream']>[0];
+
+async function callOnce(
+  client: Anthropic,
+  request: ModelRequest,
+  { signal, onDelta }: CallOptions,
+): Promise<ModelReply> {
+  signal.throwIfAborted();
+  let billed: Usage | undefined;
+  try {
+    const stream = client.beta.messages.stream(request as unknown as StreamParams, { signal });
+    stream.on('streamEvent', (event) => {
+      if (event.type === 'message_start') billed = usageOf(event.message.usage);
+    });
+    if (onDelta) {
+      stream.on('text', (text) => onDelta('text', text));
+      stream.on('thinking', (text) => onDelta('thinking', text));
+    }
+    const message = await stream.finalMessage();
+    return {
+      content: message.content as unknown as ContentBlock[],
+      stopReason: stopReasonOf(message.stop_reason),
+      usage: usageOf(message.usage),
+      providerRequestId: stream.request_id ?? null,
+    };
+  } catch (err) {
+    if (signal.aborted) throw Object.assign(new Aborted(), { usage: billed ?? noUsage });
+    throw classifyFailure(err, billed);
+  }
+}
+
+/** The call was stopped by us; its socket is closed. `usage` is what had been billed. */
+export class Aborted extends Error {
+  override readonly name = 'Aborted';
+  usage: Usage = noUsage;
+}
+
+const stopReasonOf = (reason: string | null): ModelStopReason =>
+  modelStopReasons.find((known) => known === reason) ?? 'unknown';
+
+interface RawUsage {
+  input_tokens: number | null;
+  output_tokens: number;
+  cache_read_input_tokens?: number | null;
+  cache_creation_input_tokens?: number | null;
+  iterations?: readonly RawUsage[] | null;
+}
+
+// With iterations (server-side loops) the bill is the sum over them.
+function usageOf(raw: unknown): Usage {
+  const usage = raw as RawUsage;
+  const parts = usage.iterations && usage.iterations.length > 0 ? usage.iterations : [usage];
+  return parts.reduce<Usage>(
+    (sum, part) => ({
+      inputTokens: sum.inputTokens + (part.input_tokens ?? 0),
+      outputTokens: sum.outputTokens + (part.output_tokens ?? 0),
+      cacheReadTokens: sum.cacheReadTokens + (part.cache_read_input_tokens ?? 0),
+      cacheWriteTokens: sum.cacheWriteTokens + (part.cache_creation_input_tokens ?? 0),
+    }),
+    noUsage,
+  );
+}
