@@ -29,15 +29,16 @@ export async function lastMessage(db: Queryable, agentRunId: string): Promise<Me
   return rows[0];
 }
 
+/** False when a message of this id is queued already. */
 export async function queueMessage(
   tx: PoolClient,
   message: { id: string; agentRunId: string; contentHash: string },
-): Promise<void> {
-  await tx.query('INSERT INTO queued_messages (id, agent_run_id, content_hash) VALUES ($1, $2, $3)', [
-    message.id,
-    message.agentRunId,
-    message.contentHash,
-  ]);
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    'INSERT INTO queued_messages (id, agent_run_id, content_hash) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING',
+    [message.id, message.agentRunId, message.contentHash],
+  );
+  return rowCount === 1;
 }
 
 /** Takes all unread messages into the message with number `seq`, oldest first. */

@@ -1,0 +1,45 @@
+// Agent versions with what is made of them once: policy, head of every request. Immutable, so cached by version.
+import type { AgentDefinition } from '../contracts/agent.js';
+import { findAgentVersion } from '../db/agents.js';
+import type { Queryable } from '../db/pool.js';
+import type { RunRow } from '../db/runs.js';
+import { digestOf } from '../harness/canonical.js';
+import { type RequestHead, headHash, requestHead } from '../harness/context/buildRequest.js';
+import { type Policy, compilePolicy } from '../harness/policy/compilePolicy.js';
+
+export interface RunAgent {
+  definition: AgentDefinition;
+  policy: Policy;
+  head: RequestHead;
+  headHash: string;
+}
+
+const MAX_CACHED = 200;
+
+export class AgentCache {
+  private readonly cached = new Map<string, RunAgent>();
+
+  async of(db: Queryable, run: RunRow): Promise<RunAgent> {
+    const key = `${run.tenantId}/${run.agentName}@${run.agentVersion}/${digestOf(run.tools)}`;
+    const hit = this.cached.get(key);
+    if (hit) return hit;
+    const agent = await load(db, run);
+    if (this.cached.size >= MAX_CACHED) this.cached.delete(this.cached.keys().next().value as string);
+    this.cached.set(key, agent);
+    return agent;
+  }
+}
+
+async function load(db: Queryable, run: RunRow): Promise<RunAgent> {
+  const row = await findAgentVersion(db, run.tenantId, run.agentName, run.agentVersion);
+  if (!row) throw new Error(`agent ${run.agentName}@${run.agentVersion} is not stored`);
+  const policy = compilePolicy(row.definition, run.tools);
+  if (!policy.ok) {
+    // It compiled when the agent was stored: this code has changed its mind, which is our bug.
+    throw new Error(
+      `stored agent ${run.agentName} does not compile: ${policy.errors.map((e) => e.message).join('; ')}`,
+    );
+  }
+  const head = requestHead(row.definition, run.tools);
+  return { definition: row.definition, policy: policy.policy, head, headHash: headHash(head) };
+}

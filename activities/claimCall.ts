@@ -1,0 +1,109 @@
+// The claim: in one transaction a call is taken, its approval spent, and the log says so. Only then may a tool act.
+import type { ToolCallInput } from '../contracts/agentRun.js';
+import { isClosed } from '../contracts/agentRun.js';
+import { systemActor } from '../contracts/events.js';
+import type { ToolDefinition, ToolOutcome } from '../contracts/tools.js';
+import { spendApproval } from '../db/approvals.js';
+import { getJsonContent } from '../db/contents.js';
+import { appendEvents } from '../db/events.js';
+import { type PoolClient, withTransaction } from '../db/pool.js';
+import { type RunRow, lockRun, setRunRunning } from '../db/runs.js';
+import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
+import type { Deps } from './deps.js';
+import { settle } from './recordToolResult.js';
+
+export interface Claim {
+  kind: 'claimed';
+  tool: ToolDefinition;
+  agentName: string;
+  arguments: unknown;
+  attempt: number;
+  /** An earlier attempt may have acted: ask the destination before acting again. */
+  recheck: boolean;
+  idempotencyKey: string;
+  argumentsDigest: string;
+}
+
+/** The same in every attempt of a call, and different for every other call. */
+export const idempotencyKeyOf = (agentRunId: string, toolCallId: string): string => `${agentRunId}:${toolCallId}`;
+
+export async function claimCall(
+  deps: Deps,
+  input: ToolCallInput,
+): Promise<Claim | { kind: 'settled'; outcome: ToolOutcome }> {
+  return withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, input.agentRunId);
+    const call = await findToolCall(tx, input.agentRunId, input.toolCallId);
+    if (!call) throw new Error(`no tool call ${input.toolCallId} in ${input.agentRunId}`);
+    if (call.outcome) return { kind: 'settled', outcome: call.outcome };
+    const refused = refusal(run, call);
+    if (refused) return { kind: 'settled', outcome: await settle(tx, run, call, refused) };
+    return take(deps, tx, run, call);
+  });
+}
+
+/** What keeps this call from running (again), as the result the model will see. */
+function refusal(run: RunRow, call: ToolCallRow): { outcome: ToolOutcome; text: string } | undefined {
+  if (call.verdict === 'reject') return { outcome: 'rejected', text: call.reason };
+  if (isClosed(run.status)) return { outcome: 'rejected', text: 'The run ended before this call ran.' };
+  if (!run.tools.some((t) => t.name === call.tool)) {
+    return { outcome: 'rejected', text: `There is no tool ${call.tool}.` };
+  }
+  const startedBefore = call.claimedAt !== null;
+  if (startedBefore && call.effect === 'irreversible') {
+    return {
+      outcome: 'unknown',
+      text:
+        'The call was started and its worker died before the result was stored, so it may or may not have happened. ' +
+        'It was not run again. Check before you repeat it.',
+    };
+  }
+  return undefined;
+}
+
+async function take(
+  deps: Deps,
+  tx: PoolClient,
+  run: RunRow,
+  call: ToolCallRow,
+): Promise<Claim | { kind: 'settled'; outcome: ToolOutcome }> {
+  const startedBefore = call.claimedAt !== null;
+  let approval: Awaited<ReturnType<typeof spendApproval>>;
+  if (call.verdict === 'ask' && !startedBefore) {
+    approval = await spendApproval(tx, run.id, call.id, call.argumentsDigest);
+    if (!approval) {
+      const text = 'No unspent approval covers exactly these arguments. Nothing was executed.';
+      return { kind: 'settled', outcome: await settle(tx, run, call, { outcome: 'rejected', text }) };
+    }
+  }
+  const attempt = await claimToolCall(tx, run.id, call.id, deps.workerId);
+  const idempotencyKey = idempotencyKeyOf(run.id, call.id);
+  if (run.status === 'waiting' && run.waiting?.for === 'timer') await setRunRunning(tx, run.id);
+  await appendEvents(tx, run, [
+    {
+      type: 'tool.started',
+      actor: systemActor(deps.workerId),
+      step: call.step,
+      toolCallId: call.id,
+      data: {
+        tool: call.tool,
+        effect: call.effect,
+        rule: call.rule,
+        argumentsDigest: call.argumentsDigest,
+        attempt,
+        idempotencyKey,
+        ...(approval ? { approvalId: approval.id, approvedBy: approval.decidedBy } : {}),
+      },
+    },
+  ]);
+  return {
+    kind: 'claimed',
+    tool: run.tools.find((t) => t.name === call.tool) as ToolDefinition,
+    agentName: run.agentName,
+    arguments: await getJsonContent(tx, run.id, call.argumentsHash),
+    attempt,
+    recheck: startedBefore && call.effect === 'reconcilable',
+    idempotencyKey,
+    argumentsDigest: call.argumentsDigest,
+  };
+}

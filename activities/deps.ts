@@ -1,0 +1,20 @@
+// What activities need from the process they run in; made once by worker/main.ts.
+import type { Logger } from 'pino';
+import type { Pool } from '../db/pool.js';
+import type { Models } from '../providers/models.js';
+import type { ToolRegistry } from '../tools/registry.js';
+import type { AgentCache } from './agentCache.js';
+import type { ConversationCache } from './conversation.js';
+
+export interface Deps {
+  pool: Pool;
+  models: Models;
+  tools: ToolRegistry;
+  agents: AgentCache;
+  conversations: ConversationCache;
+  workerId: string;
+  /** Folder with one folder per run. */
+  workspacesDir: string;
+  secret: (name: string) => string | undefined;
+  log: Logger;
+}

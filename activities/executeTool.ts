@@ -1,0 +1,126 @@
+// One tool call: claim it, run it, store what came back. A second attempt does what the tool's effect allows.
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import path from 'node:path';
+import type { ToolCallInput } from '../contracts/agentRun.js';
+import type { ContentBlock } from '../contracts/conversation.js';
+import type { ToolOutcome } from '../contracts/tools.js';
+import { type Settled, type ToolContext, runTool } from '../tools/execution.js';
+import { type Claim, claimCall } from './claimCall.js';
+import type { Deps } from './deps.js';
+import { startHeartbeat } from './heartbeat.js';
+import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
+
+/** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
+const RETRY_FIRST_MS = 500;
+const RETRY_LAST_MS = 60_000;
+
+export async function executeTool(deps: Deps, input: ToolCallInput): Promise<{ outcome: ToolOutcome }> {
+  const stopHeartbeat = startHeartbeat();
+  try {
+    const claim = await claimCall(deps, input);
+    if (claim.kind === 'settled') return { outcome: claim.outcome };
+    const settled = await run(deps, input, claim);
+    return await store(deps, input, claim, settled);
+  } finally {
+    stopHeartbeat();
+  }
+}
+
+async function run(deps: Deps, input: ToolCallInput, claim: Claim): Promise<Settled> {
+  const executor = deps.tools.executorFor(claim.tool);
+  if (!executor) {
+    const text = `The worker does not have the tool ${claim.tool.name} (any more). Nothing was executed.`;
+    return { kind: 'result', content: textBlocks(text), isError: true };
+  }
+  const context = toolContext(deps, input, claim);
+  if (claim.recheck && executor.reconcile) return reconcile(executor.reconcile, context, claim);
+  return runTool(executor, claim.arguments, context, { timeoutMs: claim.tool.timeoutMs });
+}
+
+/** An earlier attempt died inside the tool: the destination knows what became of the key. */
+async function reconcile(
+  ask: NonNullable<import('../tools/execution.js').ToolExecutor['reconcile']>,
+  context: ToolContext,
+  claim: Claim,
+): Promise<Settled> {
+  try {
+    const answer = await ask(context.idempotencyKey, context);
+    if (answer === 'unknown') return { kind: 'unknown', text: UNKNOWN_TEXT };
+    if (answer.happened) return { kind: 'result', content: textBlocks(String(answer.result)), isError: false };
+    const executor = { definition: claim.tool };
+    return { kind: 'unavailable', text: `${executor.definition.name} did not happen; it is tried again` };
+  } catch (err) {
+    return { kind: 'unavailable', text: err instanceof Error ? err.message : String(err) };
+  }
+}
+
+const UNKNOWN_TEXT =
+  'The call was started and its result was lost, so it may or may not have happened. It was not run again. ' +
+  'Check before you repeat it.';
+
+async function store(
+  deps: Deps,
+  input: ToolCallInput,
+  claim: Claim,
+  settled: Settled,
+): Promise<{ outcome: ToolOutcome }> {
+  const cancelled = Context.current().cancellationDetails?.cancelRequested === true;
+  switch (settled.kind) {
+    case 'result':
+      return recordToolResult(deps, input, claim, {
+        outcome: settled.isError ? 'failed' : 'succeeded',
+        content: settled.content,
+        isError: settled.isError,
+      });
+    case 'unknown':
+      return unknown(settled.text);
+    case 'unavailable': {
+      const mayRepeat = claim.tool.effect === 'read' || claim.tool.effect === 'idempotent';
+      if (!mayRepeat && claim.tool.effect !== 'reconcilable') return unknown(`${settled.text} ${UNKNOWN_TEXT}`);
+      if (cancelled || claim.attempt >= claim.tool.maxAttempts) {
+        return claim.tool.effect === 'read'
+          ? recordToolResult(deps, input, claim, {
+              outcome: 'failed',
+              content: textBlocks(`${settled.text} (after ${claim.attempt} attempts)`),
+              isError: true,
+            })
+          : unknown(`${settled.text} (after ${claim.attempt} attempts) ${UNKNOWN_TEXT}`);
+      }
+      const backoff = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (claim.attempt - 1));
+      const delayMs = settled.retryAfterMs ?? backoff;
+      await recordFailedAttempt(deps, input, claim, { text: settled.text, delayMs });
+      throw ApplicationFailure.create({
+        type: 'ToolUnavailable',
+        message: `${claim.tool.name}: attempt ${claim.attempt} brought no answer`,
+        nextRetryDelay: delayMs,
+        category: 'BENIGN',
+      });
+    }
+  }
+
+  function unknown(text: string): Promise<{ outcome: ToolOutcome }> {
+    return recordToolResult(deps, input, claim, { outcome: 'unknown', content: textBlocks(text), isError: true });
+  }
+}
+
+function toolContext(deps: Deps, { agentRunId, step, toolCallId }: ToolCallInput, claim: Claim): ToolContext {
+  const activity = Context.current();
+  return {
+    idempotencyKey: claim.idempotencyKey,
+    runId: agentRunId,
+    step,
+    toolCallId,
+    agent: claim.agentName,
+    signal: activity.cancellationSignal,
+    heartbeat: () => activity.heartbeat(),
+    secrets: (name) => {
+      const value = deps.secret(name);
+      if (value === undefined) throw new Error(`the worker has no secret ${name}; set that environment variable`);
+      return value;
+    },
+    log: deps.log.child({ agentRunId, step, toolCallId, tool: claim.tool.name }),
+    workspaceDir: path.join(deps.workspacesDir, agentRunId),
+  };
+}
+
+export const textBlocks = (text: string): ContentBlock[] => [{ type: 'text', text }];

@@ -1,0 +1,23 @@
+// All activities with their dependencies bound. The return type is what workflows proxy; the names are in history.
+import type { StepInput, ToolCallInput } from '../contracts/agentRun.js';
+import { type RecordDecisionInput, type RequestApprovalInput, recordDecision, requestApproval } from './approvals.js';
+import { callModel } from './callModel.js';
+import { type CloseRunInput, closeRun } from './closeRun.js';
+import type { Deps } from './deps.js';
+import { executeTool } from './executeTool.js';
+import { type IgnoredSignal, queueMessage, recordIgnoredSignal } from './signals.js';
+import { type RecordPauseInput, recordPause, recordWait } from './waits.js';
+
+export function createActivities(deps: Deps) {
+  return {
+    callModel: (input: StepInput) => callModel(deps, input),
+    executeTool: (input: ToolCallInput) => executeTool(deps, input),
+    requestApproval: (input: RequestApprovalInput) => requestApproval(deps, input),
+    recordDecision: (input: RecordDecisionInput) => recordDecision(deps, input),
+    recordWait: (input: ToolCallInput & { untilMs: number }) => recordWait(deps, input),
+    recordPause: (input: RecordPauseInput) => recordPause(deps, input),
+    recordIgnoredSignal: (input: IgnoredSignal) => recordIgnoredSignal(deps, input),
+    queueMessage: (input: { agentRunId: string; content: string }) => queueMessage(deps, input),
+    closeRun: (input: CloseRunInput) => closeRun(deps, input),
+  };
+}

@@ -1,0 +1,192 @@
+// After the provider answered: reply verbatim, what it cost, every call judged, in one transaction.
+import { type CallModelResult, type StepInput, type ToolCallControl, isClosed } from '../contracts/agentRun.js';
+import { totalTokens } from '../contracts/conversation.js';
+import { durationMs } from '../contracts/duration.js';
+import { type NewEvent, systemActor } from '../contracts/events.js';
+import { toolDefaults } from '../contracts/tools.js';
+import { toolsApprovedForRun } from '../db/approvals.js';
+import { putContents } from '../db/contents.js';
+import { appendEvents } from '../db/events.js';
+import { insertMessage } from '../db/messages.js';
+import { recordModelReply } from '../db/modelCalls.js';
+import { type PoolClient, withTransaction } from '../db/pool.js';
+import { type RunRow, chargeModelCall, lockRun } from '../db/runs.js';
+import { type NewToolCall, insertToolCalls, usedToolCallIds } from '../db/toolCalls.js';
+import { canonicalJson } from '../harness/canonical.js';
+import { approvalIdOf } from '../harness/ids.js';
+import { usdOf } from '../harness/limits/money.js';
+import { type JudgedCall, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
+import type { ModelReply } from '../providers/modelProvider.js';
+import { costNanoUsd } from '../providers/prices.js';
+import { wakeTime } from '../tools/builtIn/sleepUntil.js';
+import type { Deps } from './deps.js';
+import type { PreparedStep } from './prepareStep.js';
+
+export async function recordReply(
+  deps: Deps,
+  { agentRunId, step }: StepInput,
+  prepared: PreparedStep,
+  reply: ModelReply,
+): Promise<CallModelResult> {
+  const { definition } = prepared.agent;
+  const cost = costNanoUsd(definition.model, reply.usage);
+  return withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, agentRunId);
+    const charge = { tokens: totalTokens(reply.usage), costNanoUsd: cost };
+    if (isClosed(run.status)) return { stopReason: reply.stopReason, toolCalls: [], ...charge };
+    const judged = await judge(tx, run, step, prepared, reply);
+    const calls = judged.calls.map((call) => planCall(call, step, run, definition));
+    const [replyHash, ...callHashes] = await putContents(tx, agentRunId, [
+      JSON.stringify(judged.content),
+      ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
+    ]);
+    const result: CallModelResult = { stopReason: reply.stopReason, toolCalls: calls.map((c) => c.control), ...charge };
+    await insertMessage(tx, agentRunId, {
+      seq: prepared.lastSeq + 1,
+      role: 'assistant',
+      step,
+      parts: [{ kind: 'blocks', hash: replyHash as string }],
+    });
+    await insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes));
+    await recordModelReply(tx, agentRunId, step, {
+      replyHash: replyHash as string,
+      stopReason: reply.stopReason,
+      providerRequestId: reply.providerRequestId,
+      usage: reply.usage,
+      costNanoUsd: cost,
+      result,
+    });
+    await chargeModelCall(tx, agentRunId, { usage: reply.usage, costNanoUsd: cost, finishedStep: step });
+    await appendEvents(tx, run, [
+      {
+        type: 'model.replied',
+        actor: { kind: 'model', id: definition.model },
+        step,
+        data: {
+          replyHash,
+          stopReason: reply.stopReason,
+          attempt: prepared.attempt,
+          usage: reply.usage,
+          costUsd: usdOf(cost),
+          providerRequestId: reply.providerRequestId,
+          ...(judged.repairedIds.length === 0 ? {} : { repairedIds: judged.repairedIds }),
+        },
+      },
+      ...calls.map((c) => c.event),
+    ]);
+    return result;
+  });
+}
+
+async function judge(tx: PoolClient, run: RunRow, step: number, prepared: PreparedStep, reply: ModelReply) {
+  const proposed = reply.content.flatMap((b) =>
+    b.type === 'tool_use' && typeof b['id'] === 'string' ? [b['id']] : [],
+  );
+  return judgeToolCalls({
+    content: reply.content,
+    stopReason: reply.stopReason,
+    step,
+    tools: run.tools,
+    policy: prepared.agent.policy,
+    seenToolCallIds: await usedToolCallIds(tx, run.id, proposed),
+    approvedForRun: proposed.length > 0 ? await toolsApprovedForRun(tx, run.id) : new Set<string>(),
+    facts: {
+      agent: run.agentName,
+      tenant: run.tenantId,
+      now: new Date(),
+      run: {
+        steps: run.steps,
+        toolCalls: run.toolCalls,
+        costUsd: run.costNanoUsd / 1e9,
+        metadata: run.metadata,
+      },
+    },
+  });
+}
+
+interface PlannedCall {
+  row: Omit<NewToolCall, 'argumentsHash' | 'resultHash'>;
+  /** Canonical JSON; its SHA-256 is the digest that people approve. */
+  arguments: string;
+  errorResult: string | undefined;
+  control: ToolCallControl;
+  event: NewEvent;
+}
+
+function planCall(
+  call: JudgedCall,
+  step: number,
+  run: RunRow,
+  definition: PreparedStep['agent']['definition'],
+): PlannedCall {
+  const sleep =
+    call.tool?.waits === 'timer' && call.verdict !== 'reject' ? wakeTime(call.arguments, Date.now()) : undefined;
+  const errorText = sleep && !sleep.ok ? sleep.message : call.errorText;
+  const verdict = errorText === undefined ? call.verdict : 'reject';
+  const base = {
+    toolCallId: call.toolCallId,
+    summary: call.summary,
+    timeoutMs: call.tool?.timeoutMs ?? toolDefaults.timeoutMs,
+    ...(call.tool?.queue === undefined ? {} : { queue: call.tool.queue }),
+  };
+  return {
+    row: {
+      id: call.toolCallId,
+      step,
+      position: call.index,
+      tool: call.name,
+      effect: call.tool?.effect ?? 'irreversible',
+      verdict,
+      rule: call.rule,
+      reason: call.reason,
+      argumentsDigest: call.argumentsDigest,
+      summary: call.summary,
+      outcome: verdict === 'reject' ? 'rejected' : null,
+      isError: verdict === 'reject' ? true : null,
+    },
+    arguments: canonicalJson(call.arguments),
+    errorResult: verdict === 'reject' ? JSON.stringify([{ type: 'text', text: errorText ?? call.reason }]) : undefined,
+    control: control(),
+    event: {
+      type: 'tool.decided',
+      actor: systemActor('policy'),
+      step,
+      toolCallId: call.toolCallId,
+      data: {
+        tool: call.name,
+        verdict,
+        rule: call.rule,
+        reason: call.reason,
+        argumentsDigest: call.argumentsDigest,
+        effect: call.tool?.effect ?? 'irreversible',
+      },
+    },
+  };
+
+  function control(): ToolCallControl {
+    if (verdict === 'reject') return { ...base, next: 'settled' };
+    if (sleep?.ok) return { ...base, next: 'sleep', untilMs: sleep.untilMs };
+    if (verdict === 'execute') return { ...base, next: 'execute' };
+    return {
+      ...base,
+      next: 'ask',
+      approval: {
+        approvalId: approvalIdOf(run.id, call.toolCallId),
+        argumentsDigest: call.argumentsDigest,
+        kind: call.tool?.waits === 'person' ? 'input' : 'approval',
+        expiresAtMs: Date.now() + durationMs(definition.approvals.expiresAfter),
+      },
+    };
+  }
+}
+
+/** `hashes` are those of the calls' contents in the order in which they were put. */
+function rowsOf(calls: readonly PlannedCall[], hashes: readonly string[]): NewToolCall[] {
+  let next = 0;
+  const take = (): string => hashes[next++] as string;
+  return calls.map((call) => ({
+    ...call.row,
+    argumentsHash: take(),
+    resultHash: call.errorResult === undefined ? null : take(),
+  }));
+}

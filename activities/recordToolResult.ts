@@ -1,0 +1,95 @@
+// Stores what became of a tool call, once: whoever is first sets the outcome, and the log tells it.
+import type { ToolCallInput } from '../contracts/agentRun.js';
+import type { ContentBlock } from '../contracts/conversation.js';
+import { type Actor, systemActor } from '../contracts/events.js';
+import type { ToolOutcome } from '../contracts/tools.js';
+import { putContent } from '../db/contents.js';
+import { appendEvents } from '../db/events.js';
+import { type PoolClient, withTransaction } from '../db/pool.js';
+import { type RunRow, countToolCall, lockRun } from '../db/runs.js';
+import { type ToolCallRow, findToolCall, settleToolCall } from '../db/toolCalls.js';
+import type { Claim } from './claimCall.js';
+import type { Deps } from './deps.js';
+
+export interface ToolCallResult {
+  outcome: ToolOutcome;
+  content: ContentBlock[];
+  isError: boolean;
+}
+
+export async function recordToolResult(
+  deps: Deps,
+  input: ToolCallInput,
+  claim: Claim,
+  result: ToolCallResult,
+): Promise<{ outcome: ToolOutcome }> {
+  return withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, input.agentRunId);
+    const call = (await findToolCall(tx, input.agentRunId, input.toolCallId)) as ToolCallRow;
+    if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
+    await store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
+    if (result.outcome !== 'rejected') await countToolCall(tx, run.id);
+    return { outcome: result.outcome };
+  });
+}
+
+/** Settles a call that does not run (any more) with a text for the model. Call under the run's lock. */
+export async function settle(
+  tx: PoolClient,
+  run: RunRow,
+  call: ToolCallRow,
+  result: { outcome: ToolOutcome; text: string; isError?: boolean; actor?: Actor },
+): Promise<ToolOutcome> {
+  const { outcome, text, isError = true, actor = systemActor('worker') } = result;
+  await store(tx, run, call, { outcome, content: [{ type: 'text', text }], isError }, actor, {});
+  return outcome;
+}
+
+async function store(
+  tx: PoolClient,
+  run: RunRow,
+  call: ToolCallRow,
+  result: ToolCallResult,
+  actor: Actor,
+  data: Record<string, unknown>,
+): Promise<void> {
+  const resultHash = await putContent(tx, run.id, JSON.stringify(result.content));
+  const { outcome, isError } = result;
+  if (!(await settleToolCall(tx, run.id, call.id, { outcome, resultHash, isError }))) return;
+  await appendEvents(tx, run, [
+    {
+      type: 'tool.returned',
+      actor,
+      step: call.step,
+      toolCallId: call.id,
+      data: { tool: call.tool, outcome, isError, resultHash, argumentsDigest: call.argumentsDigest, ...data },
+    },
+  ]);
+}
+
+/** An attempt without an answer that another one follows. */
+export async function recordFailedAttempt(
+  deps: Deps,
+  input: ToolCallInput,
+  claim: Claim,
+  failure: { text: string; delayMs: number },
+): Promise<void> {
+  await withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, input.agentRunId);
+    await appendEvents(tx, run, [
+      {
+        type: 'tool.failed',
+        actor: systemActor(deps.workerId),
+        step: input.step,
+        toolCallId: input.toolCallId,
+        data: {
+          tool: claim.tool.name,
+          attempt: claim.attempt,
+          // Our own words or the network's, never the tool's output: that would be content.
+          message: failure.text.slice(0, 300),
+          nextTryAt: new Date(Date.now() + failure.delayMs).toISOString(),
+        },
+      },
+    ]);
+  });
+}

@@ -1,0 +1,32 @@
+// Every tool this worker can run: built in, from the user's module, or over HTTP.
+import type { ToolDefinition } from '../contracts/tools.js';
+import { digestOf } from '../harness/canonical.js';
+import { builtInTools } from './builtIn/index.js';
+import type { ToolExecutor } from './execution.js';
+import { httpExecutor } from './http.js';
+import { loadUserModule } from './userModule.js';
+
+export interface ToolRegistry {
+  /** What agents may name, sorted. HTTP tools are declared by agents themselves. */
+  offered(): ToolDefinition[];
+  /** The code behind a run's frozen definition, if this worker has it. */
+  executorFor(definition: ToolDefinition): ToolExecutor | undefined;
+}
+
+export const definitionHash = (definition: ToolDefinition): string => digestOf(definition);
+
+export async function createToolRegistry(options: { userModule?: string | undefined }): Promise<ToolRegistry> {
+  const tools = new Map<string, ToolExecutor>();
+  for (const tool of builtInTools) tools.set(tool.definition.name, tool);
+  for (const tool of options.userModule === undefined ? [] : await loadUserModule(options.userModule)) {
+    const { name } = tool.definition;
+    if (tools.has(name)) {
+      throw new Error(`LONGHAUL_TOOLS: ${options.userModule} defines ${name}, but that name is taken. Rename it.`);
+    }
+    tools.set(name, tool);
+  }
+  return {
+    offered: () => [...tools.values()].map((t) => t.definition).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    executorFor: (definition) => (definition.source === 'http' ? httpExecutor(definition) : tools.get(definition.name)),
+  };
+}
