@@ -26,7 +26,7 @@ export function registerHandlers(run: RunState): void {
       if (limits) run.setLimits(limits);
       run.setPaused(false, by);
     },
-    { validator: () => refuse(run.paused ? undefined : 'RunNotPaused'), description: 'Go on after a pause' },
+    { validator: (_) => refuse(run.paused ? undefined : 'RunNotPaused'), description: 'Go on after a pause' },
   );
   setHandler(protocol.raiseLimits, (limits) => run.setLimits(limits), { description: 'Replace the limits' });
 

@@ -1,5 +1,6 @@
 // Shows a run's status in Temporal's lists. An upsert is an event in history, so only changes are written.
-import { defineSearchAttributeKey, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { upsertSearchAttributes } from '@temporalio/workflow';
 import type { RunStatus } from '../contracts/agentRun.js';
 import { searchAttributes } from './protocol.js';
 import type { RunState } from './runState.js';

@@ -1,0 +1,105 @@
+// The only reader of the environment. Every name, its default and its unit stand here and in README.
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const optional = z.string().min(1).optional();
+
+const environment = z.object({
+  LONGHAUL_DATA_DIR: z.string().min(1).default('.longhaul'),
+  LONGHAUL_HOST: z.string().min(1).default('127.0.0.1'),
+  LONGHAUL_PORT: port.default(8080),
+  LONGHAUL_ADMIN_KEY: z.string().min(16, 'at least 16 characters').optional(),
+  LONGHAUL_AGENTS_DIR: z.string().min(1).default('agents'),
+  LONGHAUL_TOOLS: optional,
+  LONGHAUL_WORKSPACES_DIR: optional,
+  LONGHAUL_WORKER_NAME: z.string().min(1).max(200).optional(),
+  LONGHAUL_SCRIPTED_MODEL_URL: z.url().optional(),
+  LONGHAUL_SCRIPTED_MODEL_PORT: port.default(0),
+  LONGHAUL_SCRIPTS_DIR: optional,
+  LONGHAUL_TEMPORAL_UI_URL: z.url().optional(),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'a URL such as postgres://user:password@host/database' })
+    .optional(),
+  TEMPORAL_ADDRESS: optional,
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_CLI: optional,
+  ANTHROPIC_API_KEY: optional,
+  ANTHROPIC_BASE_URL: z.url().optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export interface Config {
+  dataDir: string;
+  host: string;
+  port: number;
+  adminKey: string | undefined;
+  agentsDir: string;
+  toolsModule: string | undefined;
+  workspacesDir: string;
+  workerName: string;
+  scriptedModelUrl: string | undefined;
+  scriptedModelPort: number;
+  scriptsDir: string | undefined;
+  temporalUiUrl: string | undefined;
+  databaseUrl: string | undefined;
+  temporalAddress: string | undefined;
+  temporalNamespace: string;
+  temporalCli: string | undefined;
+  anthropicApiKey: string | undefined;
+  anthropicBaseUrl: string | undefined;
+  logLevel: string;
+}
+
+/** Reads `.env` beside the process first; what is set already wins. Throws naming every variable that is wrong. */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  if (env === process.env && existsSync('.env')) process.loadEnvFile('.env');
+  // An empty value is the usual way to unset a variable in compose files.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((i) => `  ${i.path.join('.')}: ${i.message}`);
+    throw new Error(`The environment is not usable:\n${problems.join('\n')}`);
+  }
+  const e = parsed.data;
+  const dataDir = path.resolve(e.LONGHAUL_DATA_DIR);
+  return {
+    dataDir,
+    host: e.LONGHAUL_HOST,
+    port: e.LONGHAUL_PORT,
+    adminKey: e.LONGHAUL_ADMIN_KEY,
+    agentsDir: path.resolve(e.LONGHAUL_AGENTS_DIR),
+    toolsModule: e.LONGHAUL_TOOLS === undefined ? undefined : path.resolve(e.LONGHAUL_TOOLS),
+    workspacesDir:
+      e.LONGHAUL_WORKSPACES_DIR === undefined
+        ? path.join(dataDir, 'workspaces')
+        : path.resolve(e.LONGHAUL_WORKSPACES_DIR),
+    workerName: e.LONGHAUL_WORKER_NAME ?? hostname(),
+    scriptedModelUrl: e.LONGHAUL_SCRIPTED_MODEL_URL,
+    scriptedModelPort: e.LONGHAUL_SCRIPTED_MODEL_PORT,
+    scriptsDir: e.LONGHAUL_SCRIPTS_DIR === undefined ? undefined : path.resolve(e.LONGHAUL_SCRIPTS_DIR),
+    temporalUiUrl: e.LONGHAUL_TEMPORAL_UI_URL,
+    databaseUrl: e.DATABASE_URL,
+    temporalAddress: e.TEMPORAL_ADDRESS,
+    temporalNamespace: e.TEMPORAL_NAMESPACE,
+    temporalCli: e.TEMPORAL_CLI,
+    anthropicApiKey: e.ANTHROPIC_API_KEY,
+    anthropicBaseUrl: e.ANTHROPIC_BASE_URL,
+    logLevel: e.LOG_LEVEL,
+  };
+}
+
+/** For processes that cannot do without. */
+export function requireServers(config: Config): { databaseUrl: string; temporalAddress: string } {
+  const { databaseUrl, temporalAddress } = config;
+  if (databaseUrl === undefined || temporalAddress === undefined) {
+    const missing = [databaseUrl ? '' : 'DATABASE_URL', temporalAddress ? '' : 'TEMPORAL_ADDRESS'].filter(Boolean);
+    throw new Error(`${missing.join(' and ')} must be set. \`npm start\` starts embedded servers and sets them.`);
+  }
+  return { databaseUrl, temporalAddress };
+}
+
+/** A secret for a tool, by the name that an agent file gives it. */
+export const readSecret = (name: string): string | undefined => process.env[name];

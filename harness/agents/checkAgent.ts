@@ -1,0 +1,27 @@
+// Everything that must hold before an agent is stored: the file, its tools, its rules.
+import type { AgentDefinition } from '../../contracts/agent.js';
+import type { ToolDefinition } from '../../contracts/tools.js';
+import { compilePolicy } from '../policy/compilePolicy.js';
+import { type AgentFileError, parseAgent, pathOf } from './parseAgent.js';
+import { type ToolProblem, resolveTools } from './resolveTools.js';
+
+export type CheckedAgent =
+  | { ok: true; definition: AgentDefinition; version: string; tools: ToolDefinition[] }
+  | { ok: false; errors: AgentFileError[]; missingTools: string[] };
+
+export function checkAgent(text: string, offered: readonly ToolDefinition[]): CheckedAgent {
+  const parsed = parseAgent(text);
+  if (!parsed.ok) return { ...parsed, missingTools: [] };
+  const { definition, version, at } = parsed;
+  const placed = (problems: readonly ToolProblem[]): AgentFileError[] =>
+    problems.map(({ path, message }) => ({ path, ...at(pathOf(path)), message }));
+
+  const resolved = resolveTools(definition, offered);
+  if (!resolved.ok) {
+    const missingTools = resolved.errors.flatMap((e) => e.missing ?? []);
+    return { ok: false, errors: placed(resolved.errors), missingTools };
+  }
+  const policy = compilePolicy(definition, resolved.tools);
+  if (!policy.ok) return { ok: false, errors: placed(policy.errors), missingTools: [] };
+  return { ok: true, definition, version, tools: resolved.tools };
+}

@@ -1,0 +1,146 @@
+// The tools of an agent: what it names among those offered, made stricter where it says so, and its own HTTP tools.
+import type { AgentDefinition, AgentTool, HttpToolDeclaration } from '../../contracts/agent.js';
+import { durationMs } from '../../contracts/duration.js';
+import { type ToolDefinition, type ToolEffect, toolDefaults, toolEffect } from '../../contracts/tools.js';
+import { nearest } from '../nearest.js';
+import { compileSchema } from '../policy/checkArguments.js';
+
+/** One name in an agent file for several tools. */
+export const toolGroups: Readonly<Record<string, readonly string[]>> = {
+  workspace: ['workspace_list', 'workspace_read', 'workspace_write', 'workspace_edit'],
+};
+
+export interface ToolProblem {
+  path: string;
+  message: string;
+  /** The tool is not offered by any worker (yet). */
+  missing?: string;
+}
+
+export type ResolvedTools = { ok: true; tools: ToolDefinition[] } | { ok: false; errors: ToolProblem[] };
+
+type ByName = Exclude<AgentTool, string | HttpToolDeclaration>;
+
+export function resolveTools(definition: AgentDefinition, offered: readonly ToolDefinition[]): ResolvedTools {
+  const errors: ToolProblem[] = [];
+  const tools: ToolDefinition[] = [];
+  const known = new Map(offered.map((tool) => [tool.name, tool]));
+  definition.tools.forEach((entry, i) => {
+    const path = `tools[${i}]`;
+    const resolved = isHttpTool(entry)
+      ? httpTool(entry, path, known, errors)
+      : namedTools(typeof entry === 'string' ? { name: entry } : entry, path, known, errors);
+    for (const tool of resolved) {
+      if (tools.some((t) => t.name === tool.name)) errors.push({ path, message: `${tool.name} is there twice` });
+      else tools.push(tool);
+    }
+  });
+  if (errors.length > 0) return { ok: false, errors };
+  return { ok: true, tools: tools.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+const isHttpTool = (entry: AgentTool): entry is HttpToolDeclaration => typeof entry !== 'string' && 'http' in entry;
+
+function namedTools(
+  entry: ByName,
+  path: string,
+  known: ReadonlyMap<string, ToolDefinition>,
+  errors: ToolProblem[],
+): ToolDefinition[] {
+  return (toolGroups[entry.name] ?? [entry.name]).flatMap((name) => {
+    const tool = known.get(name);
+    if (tool) return [stricter(tool, entry, path, errors)];
+    const names = [...known.keys(), ...Object.keys(toolGroups)];
+    errors.push({
+      path,
+      missing: name,
+      message: `no worker offers a tool ${name}${nearest(name, names)}; declare it here with http, or put it into LONGHAUL_TOOLS. Offered: ${names.toSorted().join(', ')}`,
+    });
+    return [];
+  });
+}
+
+const EFFECTS: readonly ToolEffect[] = toolEffect.options; // from the mildest to the strictest
+
+/** An agent may only be more careful with a tool than the tool is itself. */
+function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: ToolProblem[]): ToolDefinition {
+  const loose = (field: string, message: string) => errors.push({ path: `${path}.${field}`, message });
+  if (entry.effect !== undefined && EFFECTS.indexOf(entry.effect) < EFFECTS.indexOf(tool.effect)) {
+    loose('effect', `${tool.name} is ${tool.effect}; an agent may make that stricter, not ${entry.effect}`);
+  }
+  if (entry.labels?.includes('trusted') && !tool.labels.includes('trusted')) {
+    loose('labels', `${tool.name} is not trusted; an agent cannot make it so`);
+  }
+  const dropped = tool.labels.find((label) => label !== 'trusted' && entry.labels && !entry.labels.includes(label));
+  if (dropped !== undefined) loose('labels', `${tool.name} is ${dropped}; keep that label`);
+  if (entry.external === false && tool.external)
+    loose('external', `${tool.name} is external; an agent cannot undo that`);
+  const timeoutMs = entry.timeout === undefined ? tool.timeoutMs : durationMs(entry.timeout);
+  if (timeoutMs > tool.timeoutMs) loose('timeout', `at most ${tool.timeoutMs} ms, which the tool itself allows`);
+  const maxAttempts = entry.attempts ?? tool.maxAttempts;
+  if (maxAttempts > tool.maxAttempts) loose('attempts', `at most ${tool.maxAttempts}, which the tool itself allows`);
+  checkControls(tool.input, entry.controls, path, errors);
+  return {
+    ...tool,
+    effect: entry.effect ?? tool.effect,
+    labels: entry.labels ?? tool.labels,
+    controls: [...new Set([...tool.controls, ...(entry.controls ?? [])])],
+    external: entry.external ?? tool.external,
+    timeoutMs,
+    maxAttempts,
+    ...(entry.queue === undefined ? {} : { queue: entry.queue }),
+  };
+}
+
+function httpTool(
+  entry: HttpToolDeclaration,
+  path: string,
+  known: ReadonlyMap<string, ToolDefinition>,
+  errors: ToolProblem[],
+): ToolDefinition[] {
+  if (known.has(entry.name) || entry.name in toolGroups) {
+    errors.push({ path: `${path}.name`, message: `${entry.name} is the name of an offered tool; choose another` });
+  }
+  if (entry.input['type'] !== 'object') {
+    errors.push({ path: `${path}.input`, message: 'the arguments are an object: give `type: object`' });
+  }
+  try {
+    compileSchema(entry.input);
+  } catch (err) {
+    errors.push({ path: `${path}.input`, message: `no valid JSON Schema: ${(err as Error).message}` });
+  }
+  checkControls(entry.input, entry.controls, path, errors);
+  return [
+    {
+      name: entry.name,
+      description: entry.description,
+      input: entry.input,
+      effect: entry.effect ?? 'irreversible',
+      labels: entry.labels ?? ['untrusted'],
+      controls: entry.controls ?? [],
+      external: entry.external ?? true,
+      timeoutMs: entry.timeout === undefined ? toolDefaults.timeoutMs : durationMs(entry.timeout),
+      maxAttempts: entry.attempts ?? toolDefaults.maxAttempts,
+      source: 'http',
+      http: entry.http,
+      ...(entry.queue === undefined ? {} : { queue: entry.queue }),
+    },
+  ];
+}
+
+function checkControls(
+  input: Record<string, unknown>,
+  controls: readonly string[] | undefined,
+  path: string,
+  errors: ToolProblem[],
+): void {
+  const properties = Object.keys((input['properties'] as object | undefined) ?? {});
+  for (const [i, control] of (controls ?? []).entries()) {
+    if (!properties.includes(control)) {
+      errors.push({
+        path: `${path}.controls[${i}]`,
+        message: `${control} is no argument${nearest(control, properties)}; the arguments are ${properties.join(', ') || 'none'}`,
+      });
+    }
+  }
+}

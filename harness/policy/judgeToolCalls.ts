@@ -1,0 +1,165 @@
+// The calls of one reply: known tool, unique id, schema, policy, in this order. Rejected ones get a text from which
+// the model can repair them; ids and names that would make the conversation invalid are repaired in its content.
+import type { ContentBlock, ModelStopReason } from '../../contracts/conversation.js';
+import type { ToolDefinition, ToolVerdict } from '../../contracts/tools.js';
+import { digestOf } from '../canonical.js';
+import { nearest } from '../nearest.js';
+import { checkArguments } from './checkArguments.js';
+import type { Policy, PolicyFacts } from './compilePolicy.js';
+import { oneLine, summaryOf } from './summary.js';
+
+export interface JudgeInput {
+  content: readonly ContentBlock[];
+  stopReason: ModelStopReason;
+  step: number;
+  tools: readonly ToolDefinition[];
+  policy: Policy;
+  /** Those ids among the proposed ones that the run has used before. */
+  seenToolCallIds: ReadonlySet<string>;
+  /** Tools that a person approved for the rest of the run. */
+  approvedForRun: ReadonlySet<string>;
+  facts: PolicyFacts;
+}
+
+export interface JudgedCall {
+  toolCallId: string;
+  /** Place among the calls of the reply, from 0. */
+  index: number;
+  name: string;
+  tool?: ToolDefinition;
+  arguments: unknown;
+  argumentsDigest: string;
+  verdict: ToolVerdict;
+  rule: string;
+  reason: string;
+  /** With `reject`: what the model is told. */
+  errorText?: string;
+  summary: string;
+}
+
+export interface Judgement {
+  content: ContentBlock[];
+  repairedIds: { from: string; to: string }[];
+  calls: JudgedCall[];
+}
+
+const MAX_CALLS = 64;
+const VALID_ID = /^[a-zA-Z0-9_-]{1,128}$/;
+
+export function judgeToolCalls(input: JudgeInput): Judgement {
+  const uses = input.content.filter((block) => block.type === 'tool_use');
+  const counts = new Map<unknown, number>();
+  for (const use of uses) counts.set(use['id'], (counts.get(use['id']) ?? 0) + 1);
+  const taken = new Set<string>(input.seenToolCallIds);
+  const repairedIds: Judgement['repairedIds'] = [];
+  const calls: JudgedCall[] = [];
+
+  const content = input.content.map((block): ContentBlock => {
+    if (block.type !== 'tool_use') return block;
+    const index = calls.length;
+    const toolCallId = uniqueId(block['id'], input.step, index, taken);
+    if (toolCallId !== block['id']) repairedIds.push({ from: printable(block['id']), to: toolCallId });
+    const name = validName(block['name']);
+    const args = isObject(block['input']) ? block['input'] : {};
+    const idProblem = problemOfId(block['id'], counts, input.seenToolCallIds);
+    calls.push(judgeOne(input, { toolCallId, index, name, block, args, idProblem }));
+    const unchanged = toolCallId === block['id'] && name === block['name'] && args === block['input'];
+    return unchanged ? block : { ...block, id: toolCallId, name, input: args };
+  });
+  return { content, repairedIds, calls };
+}
+
+interface Proposed {
+  toolCallId: string;
+  index: number;
+  name: string;
+  block: ContentBlock;
+  args: object;
+  idProblem: string | undefined;
+}
+
+function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
+  const tool = input.tools.find((t) => t.name === p.block['name']);
+  const base = {
+    toolCallId: p.toolCallId,
+    index: p.index,
+    name: p.name,
+    ...(tool === undefined ? {} : { tool }),
+    arguments: p.args,
+    argumentsDigest: digestOf(p.args),
+    summary: summaryOf(p.name, tool, p.args),
+  };
+  const rejected = (rule: string, errorText: string): JudgedCall => ({
+    ...base,
+    verdict: 'reject',
+    rule,
+    reason: oneLine(errorText.slice(0, 300)),
+    errorText,
+  });
+
+  if (input.stopReason !== 'tool_use') {
+    return rejected('cut-off', `${CUT_OFF} Nothing was executed. Send the call again, shorter.`);
+  }
+  if (p.idProblem !== undefined) return rejected('tool-call-id', p.idProblem);
+  if (p.index >= MAX_CALLS) {
+    return rejected(
+      'too-many-calls',
+      `At most ${MAX_CALLS} calls are taken in one reply. Nothing was executed; call again.`,
+    );
+  }
+  if (tool === undefined) return rejected('unknown-tool', unknownTool(p.name, input.tools));
+  const check = checkArguments(tool, p.block['input']);
+  if (!check.ok) return rejected('arguments', check.message);
+
+  const judged = input.policy.judge(tool, p.args, input.facts);
+  if (judged.verdict === 'reject') {
+    const errorText = `Refused by rule ${judged.rule}: ${judged.reason}. Nothing was executed.`;
+    return { ...base, ...judged, errorText };
+  }
+  if (judged.verdict === 'ask' && tool.waits === undefined && input.approvedForRun.has(tool.name)) {
+    return {
+      ...base,
+      ...judged,
+      verdict: 'execute',
+      reason: `${judged.reason}; a person approved ${tool.name} for this run`,
+    };
+  }
+  return { ...base, ...judged };
+}
+
+const CUT_OFF = 'The reply was cut off before this call was complete, so its arguments cannot be trusted.';
+
+function unknownTool(name: string, tools: readonly ToolDefinition[]): string {
+  const names = tools.map((t) => t.name);
+  const list = names.length === 0 ? 'You have no tools.' : `The tools are: ${names.join(', ')}.`;
+  return `There is no tool ${name}${nearest(name, names)} ${list} Nothing was executed.`.slice(0, 3000);
+}
+
+function problemOfId(id: unknown, counts: ReadonlyMap<unknown, number>, seen: ReadonlySet<string>): string | undefined {
+  if (typeof id !== 'string' || !VALID_ID.test(id))
+    return 'The call had no valid id. Nothing was executed; call again.';
+  if ((counts.get(id) ?? 0) > 1) {
+    return `Several calls of this reply had the id ${id}. None of them was executed; call again.`;
+  }
+  if (seen.has(id)) return `The id ${id} was used before in this run. Nothing was executed; call again.`;
+  return undefined;
+}
+
+/** The id itself where it is valid and free; else one that every attempt derives again. Ids taken are added. */
+function uniqueId(id: unknown, step: number, index: number, taken: Set<string>): string {
+  let unique = typeof id === 'string' && VALID_ID.test(id) ? id : `call_s${step}_${index}`;
+  for (let n = 0; taken.has(unique); n++) unique = `call_s${step}_${index}_${n}`;
+  taken.add(unique);
+  return unique;
+}
+
+// The Messages API refuses a request in which a tool_use block has another name than this.
+function validName(name: unknown): string {
+  const text = typeof name === 'string' ? name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 128) : '';
+  return text === '' ? 'unnamed' : text;
+}
+
+const printable = (id: unknown): string =>
+  (typeof id === 'string' ? id : JSON.stringify(id ?? null)).slice(0, 200).toWellFormed();
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

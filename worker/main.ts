@@ -1,0 +1,135 @@
+// The worker process: reads its configuration, builds what activities need, polls its queues, drains when asked to stop.
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { AgentCache } from '../activities/agentCache.js';
+import { ConversationCache } from '../activities/conversation.js';
+import type { Deps } from '../activities/deps.js';
+import { createActivities } from '../activities/index.js';
+import { type Config, loadConfig, readSecret, requireServers } from '../config/env.js';
+import { createPool } from '../db/pool.js';
+import { newWorkerId } from '../harness/ids.js';
+import { createModels } from '../providers/models.js';
+import { createLogger } from '../telemetry/log.js';
+import { createToolRegistry } from '../tools/registry.js';
+import { taskQueues } from '../workflows/protocol.js';
+import { holdLease } from './lease.js';
+import { temporalLogger } from './temporalLogger.js';
+
+/** How long calls in flight may go on after SIGTERM before they are handed back, in milliseconds. */
+const DRAIN_MS = 10_000;
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const { databaseUrl } = requireServers(config);
+  const workerId = newWorkerId();
+  const log = createLogger('worker', config.logLevel).child({ workerId });
+  Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] });
+
+  const pool = createPool(databaseUrl, { max: 30, onError: (err) => log.warn({ err }, 'a database connection broke') });
+  const tools = await createToolRegistry({ userModule: config.toolsModule });
+  const deps: Deps = {
+    pool,
+    tools,
+    models: createModels(config, log),
+    agents: new AgentCache(),
+    conversations: new ConversationCache(),
+    workerId,
+    workspacesDir: config.workspacesDir,
+    secret: readSecret,
+    log,
+  };
+  const connection = await connect(config);
+  const queues = Object.values(taskQueues);
+  const workers = await createWorkers(connection, config, deps, workerId);
+  const lease = await holdLease(pool, {
+    worker: {
+      id: workerId,
+      name: config.workerName,
+      host: hostname(),
+      pid: process.pid,
+      queues,
+      codeVersion: codeVersion(),
+    },
+    tools: tools.offered(),
+    log,
+  });
+
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  log.info({ queues, tools: tools.offered().length, pid: process.pid }, 'ready');
+  stopOnSignals(workers, log);
+  await running;
+  await lease.release();
+  await connection.close();
+  await pool.end();
+  log.info('stopped');
+}
+
+async function connect(config: Config): Promise<NativeConnection> {
+  const { connectionOptions } = loadClientConnectConfig();
+  return NativeConnection.connect({ ...connectionOptions, address: config.temporalAddress ?? 'localhost:7233' });
+}
+
+async function createWorkers(
+  connection: NativeConnection,
+  config: Config,
+  deps: Deps,
+  workerId: string,
+): Promise<Worker[]> {
+  const { callModel, executeTool, ...rows } = createActivities(deps);
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace: config.temporalNamespace,
+    identity: `${config.workerName}:${process.pid}:${workerId}`,
+    shutdownGraceTime: DRAIN_MS,
+    shutdownForceTime: DRAIN_MS * 2,
+    // A cancellation arrives with a heartbeat's answer, so this is how long a stopped call goes on.
+    maxHeartbeatThrottleInterval: '1 second',
+    defaultHeartbeatThrottleInterval: '1 second',
+  };
+  return Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.runs,
+      workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
+      activities: rows,
+      // After a dead worker, its sticky queue is waited for this long before another takes the run over.
+      stickyQueueScheduleToStartTimeout: '2 seconds',
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.models,
+      activities: { callModel },
+      maxConcurrentActivityTaskExecutions: 200,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.tools,
+      activities: { executeTool },
+      maxConcurrentActivityTaskExecutions: 200,
+    }),
+  ]);
+}
+
+function stopOnSignals(workers: readonly Worker[], log: Logger): void {
+  const stop = (signal: NodeJS.Signals): void => {
+    log.info({ signal }, 'draining: calls in flight may finish');
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+function codeVersion(): string {
+  const file = path.join(__dirname, '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+main().catch((err: unknown) => {
+  createLogger('worker', 'error').fatal({ err }, err instanceof Error ? err.message : 'the worker cannot start');
+  process.exitCode = 1;
+  setTimeout(() => process.exit(1), 500).unref();
+});
