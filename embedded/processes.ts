@@ -1,0 +1,97 @@
+// Child processes that outlive their parent: found again by pid, waited for by condition, ended only when they are ours.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+
+/** A TCP port on loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export async function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** The remembered port while it is free, else another. */
+export async function portOr(remembered: number | undefined): Promise<number> {
+  return remembered !== undefined && (await isPortFree(remembered)) ? remembered : freePort();
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (err) {
+    return (err as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  // A zombie answers to signal 0 until its parent reads it.
+  return !/^\d+ \(.*\) Z/.test(readOrEmpty(`/proc/${pid}/stat`));
+}
+
+/** Is this pid alive and was started with these words on its command line? A pid may have been given to another. */
+export function isProcess(pid: number, words: readonly string[]): boolean {
+  if (!isAlive(pid)) return false;
+  const commandLine = readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+  return commandLine === '' || words.every((word) => commandLine.includes(word));
+}
+
+const readOrEmpty = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** Polls until `condition` gives something. Throws, naming `what`, when it has not after `timeoutMs`. */
+export async function waitFor<T>(
+  what: string,
+  condition: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > end) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Starts a process in a session of its own, its output in a file. It goes on when this one dies, however it dies. */
+export function spawnDetached(command: string, args: readonly string[], logFile: string): number {
+  mkdirSync(path.dirname(logFile), { recursive: true });
+  const out = openSync(logFile, 'a', 0o600);
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', out, out] });
+  child.on('error', () => undefined); // reported by whoever waits for it
+  child.unref();
+  closeSync(out);
+  if (child.pid === undefined) throw new Error(`${command} cannot be started; is it executable?`);
+  return child.pid;
+}
+
+/** SIGTERM, then SIGKILL after `graceMs`. */
+export async function endProcess(pid: number, graceMs: number): Promise<void> {
+  if (!isAlive(pid)) return;
+  process.kill(pid, 'SIGTERM');
+  const gone = () => !isAlive(pid);
+  await waitFor(`process ${pid} to end`, gone, graceMs).catch(() => {
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+  await waitFor(`process ${pid} to end`, gone, 10_000);
+}
+
+/** The last lines of a log, for an error message. */
+export const tailOf = (file: string, lines = 12): string =>
+  readOrEmpty(file).trimEnd().split('\n').slice(-lines).join('\n');
