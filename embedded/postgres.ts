@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { tailOf, portOr } from './processes.js';
+import { Client } from 'pg';
+import { isProcess, isReaped, portOr, tailOf, waitFor } from './processes.js';
 import { type Account, clusterHome, postgresAccount, postgresBin } from './postgresBinaries.js';
 import { readState, writeState } from './state.js';
 
@@ -62,10 +63,11 @@ export async function startPostgres({ dataDir, durable = true }: PostgresOptions
   const password = state.password ?? randomBytes(24).toString('base64url');
   if (!existsSync(path.join(cluster.data, 'PG_VERSION'))) await createCluster(cluster, password, durable);
   const up = runningIn(cluster);
-  if (up && (await isUp(cluster))) {
+  if (up && (await answers(up, urlOf(up.port, password)))) {
     writeState(cluster.stateFile, { port: up.port, password });
     return { ...up, url: urlOf(up.port, password), started: false };
   }
+  if (up) await waitFor('the old PostgreSQL to be reaped', () => isReaped(up.pid), 60_000);
   const port = await portOr(state.port);
   writeState(cluster.stateFile, { port, password });
   try {
@@ -142,6 +144,25 @@ function runningIn(cluster: Cluster): { pid: number; port: number } | undefined 
   if (!existsSync(file)) return undefined;
   const lines = readFileSync(file, 'utf8').split('\n');
   return { pid: Number(lines[0]), port: Number(lines[3]) };
+}
+
+/** Waits as long as the process lives: it may be recovering. False once it is gone, whatever its pid file says. */
+async function answers({ pid }: { pid: number }, url: string): Promise<boolean> {
+  return waitFor(
+    'PostgreSQL to answer',
+    async () => {
+      if (!isProcess(pid, ['postgres'])) return 'gone';
+      const client = new Client({ connectionString: url, connectionTimeoutMillis: 2000 });
+      client.on('error', () => undefined);
+      const up = await client.connect().then(
+        () => true,
+        () => false,
+      );
+      await client.end().catch(() => undefined);
+      return up && 'up';
+    },
+    START_SECONDS * 1000,
+  ).then((state) => state === 'up');
 }
 
 async function isUp(cluster: Cluster): Promise<boolean> {

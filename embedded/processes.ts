@@ -29,13 +29,22 @@ export async function portOr(remembered: number | undefined): Promise<number> {
   return remembered !== undefined && (await isPortFree(remembered)) ? remembered : freePort();
 }
 
+/** Is nothing left of it? A zombie, which answers to signals until its parent reads it, still counts for PostgreSQL. */
+export function isReaped(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isProcess(pid, ['postgres']) && isAlive(pid); // the pid is somebody else's now
+  } catch (err) {
+    return (err as NodeJS.ErrnoException).code !== 'EPERM';
+  }
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (err) {
     return (err as NodeJS.ErrnoException).code === 'EPERM';
   }
-  // A zombie answers to signal 0 until its parent reads it.
   return !/^\d+ \(.*\) Z/.test(readOrEmpty(`/proc/${pid}/stat`));
 }
 
