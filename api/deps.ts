@@ -1,0 +1,14 @@
+// What routes need; made once by api/main.ts or by a test.
+import type { Logger } from 'pino';
+import type { Pool } from '../db/pool.js';
+import type { RunLinks } from './render.js';
+import type { StreamHub } from './streamHub.js';
+import type { RunWorkflows } from './temporal.js';
+
+export interface ApiDeps {
+  pool: Pool;
+  workflows: RunWorkflows;
+  hub: StreamHub;
+  links: RunLinks;
+  log: Logger;
+}

@@ -1,0 +1,57 @@
+// The API process: reads its configuration, connects lazily, listens, sweeps, and closes gracefully.
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { loadConfig, requireServers } from '../config/env.js';
+import { createPool } from '../db/pool.js';
+import { createLogger } from '../telemetry/log.js';
+import { ensureAdminKey } from './auth.js';
+import type { ApiDeps } from './deps.js';
+import { loadAgents } from './loadAgents.js';
+import { linksTo } from './render.js';
+import { startSweep } from './runStarter.js';
+import { buildServer } from './server.js';
+import { createStreamHub } from './streamHub.js';
+import { createRunWorkflows } from './temporal.js';
+
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const { databaseUrl, temporalAddress } = requireServers(config);
+  const log = createLogger('api', config.logLevel);
+  const pool = createPool(databaseUrl, { onError: (err) => log.warn({ err }, 'a database connection broke') });
+  if (config.adminKey !== undefined) await ensureAdminKey(pool, config.adminKey);
+
+  // Lazy: the API answers what it can while Temporal is away.
+  const connection = Connection.lazy({ ...loadClientConnectConfig().connectionOptions, address: temporalAddress });
+  const deps: ApiDeps = {
+    pool,
+    workflows: createRunWorkflows(new Client({ connection, namespace: config.temporalNamespace })),
+    hub: createStreamHub(databaseUrl, (err) => log.warn({ err }, 'the listening connection broke; it is made again')),
+    links: linksTo(config.temporalUiUrl, config.temporalNamespace),
+    log,
+  };
+  const app = await buildServer(deps);
+  const url = await app.listen({ host: config.host, port: config.port });
+  const sweep = startSweep(deps);
+  const agents = loadAgents(pool, config.agentsDir, log);
+  if (!LOOPBACK.includes(config.host))
+    log.warn('listening beyond this machine without TLS: put a proxy with TLS before it');
+  log.info({ url, pid: process.pid }, 'ready');
+
+  const stop = async (): Promise<void> => {
+    agents.stop();
+    await sweep.stop();
+    await app.close();
+    await deps.hub.close();
+    await connection.close();
+    await pool.end();
+    log.info('stopped');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
+}
+
+main().catch((err: unknown) => {
+  createLogger('api', 'error').fatal({ err }, err instanceof Error ? err.message : 'the API cannot start');
+  setTimeout(() => process.exit(1), 200);
+});

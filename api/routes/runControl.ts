@@ -1,0 +1,218 @@
+// Steering a run: messages, cancel, pause, resume, erase.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { isClosed, limitsBody, run as runShape } from '../../contracts/agentRun.js';
+import { inputContent } from '../../contracts/conversation.js';
+import { eraseContents, putContent } from '../../db/contents.js';
+import { appendEvents } from '../../db/events.js';
+import { queueMessage } from '../../db/messages.js';
+import { withTransaction } from '../../db/pool.js';
+import { type RunRow, findRun, lockRun, reopenRun, setCancelRequested, setRunLimits } from '../../db/runs.js';
+import { liveWorkers } from '../../db/workers.js';
+import { newMessageId } from '../../harness/ids.js';
+import { applyLimits, controlLimitsOf } from '../../harness/runControl.js';
+import { actorOf } from '../auth.js';
+import type { ApiDeps } from '../deps.js';
+import { Problem } from '../errors.js';
+import { renderRun } from '../render.js';
+import { tryStartWorkflow } from '../runStarter.js';
+import type { UpdateFailure } from '../temporal.js';
+import { blocksOf, requireRun, runParams } from './runs.js';
+
+const closed = (run: RunRow): Problem =>
+  new Problem(
+    'run-closed',
+    `The run is ${run.status}; it takes no more of this.${resumable(run) ? ' POST …/resume reopens it.' : ''}`,
+  );
+
+const resumable = (run: RunRow): boolean => run.status === 'stopped' || run.status === 'failed';
+
+/** An update that was not carried out, as a problem. `retry` names what to repeat. */
+export async function updateProblem(
+  deps: ApiDeps,
+  runId: string,
+  why: UpdateFailure['why'],
+  retry: string,
+): Promise<Problem> {
+  const run = await findRun(deps.pool, runId);
+  if (run && isClosed(run.status)) return closed(run);
+  const workers = await liveWorkers(deps.pool);
+  const state = workers === 0 ? 'No worker is alive.' : `${workers} worker(s) are alive, but none took it in time.`;
+  return new Problem('no-worker', `${state} Nothing is lost: ${retry} again. (${why})`, {
+    headers: { 'retry-after': '5' },
+  });
+}
+
+export const runControlRoutes =
+  (deps: ApiDeps): FastifyPluginAsyncZod =>
+  async (app) => {
+    const current = async (id: string) => renderRun((await findRun(deps.pool, id)) as RunRow, deps.links);
+
+    app.post(
+      '/runs/:id/messages',
+      {
+        config: { role: 'operator' },
+        schema: {
+          summary: 'Send a message, shown to the model at its next step',
+          tags: ['Runs'],
+          params: runParams,
+          body: z.strictObject({ content: inputContent }),
+          response: { 202: z.object({ messageId: z.string(), disposition: z.literal('queued') }) },
+        },
+      },
+      async (request, reply) => {
+        const { id } = await requireRun(deps, request, request.params.id);
+        const messageId = newMessageId();
+        await withTransaction(deps.pool, async (tx) => {
+          const run = await lockRun(tx, id);
+          if (isClosed(run.status)) throw closed(run);
+          const contentHash = await putContent(tx, id, JSON.stringify(blocksOf(request.body.content)));
+          await queueMessage(tx, { id: messageId, agentRunId: id, contentHash });
+          const data = { messageId, contentHash };
+          await appendEvents(tx, run, [{ type: 'message.queued', actor: actorOf(request), data }]);
+        });
+        return reply.code(202).send({ messageId, disposition: 'queued' as const });
+      },
+    );
+
+    app.post(
+      '/runs/:id/cancel',
+      {
+        config: { role: 'operator' },
+        schema: {
+          summary: 'Cancel a run',
+          tags: ['Runs'],
+          params: runParams,
+          body: z.strictObject({ reason: z.string().max(1000).optional() }).nullish(),
+          response: { 202: runShape },
+        },
+      },
+      async (request, reply) => {
+        const { id } = await requireRun(deps, request, request.params.id);
+        const reason = request.body?.reason;
+        await withTransaction(deps.pool, async (tx) => {
+          const run = await lockRun(tx, id);
+          if (run.status === 'cancelled') return;
+          if (isClosed(run.status)) throw closed(run);
+          await setCancelRequested(tx, id, { by: actorOf(request), ...(reason === undefined ? {} : { reason }) });
+        });
+        // Without a workflow yet: whoever starts it sees the request and cancels it.
+        await deps.workflows.cancel(id);
+        return reply.code(202).send(await current(id));
+      },
+    );
+
+    app.post(
+      '/runs/:id/pause',
+      {
+        config: { role: 'operator' },
+        schema: {
+          summary: 'Pause at the next step boundary',
+          tags: ['Runs'],
+          params: runParams,
+          response: { 202: runShape },
+        },
+      },
+      async (request, reply) => {
+        const run = await requireRun(deps, request, request.params.id);
+        if (isClosed(run.status)) throw closed(run);
+        const answer = await deps.workflows.pause(run.id, request.key.id);
+        if (!answer.ok) throw await updateProblem(deps, run.id, answer.why, 'pause it');
+        return reply.code(202).send(await current(run.id));
+      },
+    );
+
+    app.post(
+      '/runs/:id/resume',
+      {
+        config: { role: 'operator' },
+        schema: {
+          summary: 'Resume a paused run, or a stopped or failed one, with limits raised',
+          tags: ['Runs'],
+          params: runParams,
+          body: z.strictObject({ limits: limitsBody.optional() }).nullish(),
+          response: { 202: runShape },
+        },
+      },
+      async (request, reply) => {
+        const run = await requireRun(deps, request, request.params.id);
+        const limits = applyLimits(run, request.body?.limits ?? undefined, Date.now());
+        if (resumable(run)) await reopen(deps, request, run.id, request.body?.limits ?? undefined);
+        else if (isClosed(run.status))
+          throw new Problem('run-not-resumable', `The run is ${run.status}; that is final.`);
+        else {
+          const answer = await deps.workflows.resume(run.id, request.key.id, controlLimitsOf(limits));
+          if (!answer.ok && answer.why === 'RunNotPaused') {
+            throw new Problem(
+              'run-not-resumable',
+              `The run is ${run.status} and not paused; there is nothing to resume.`,
+            );
+          }
+          if (!answer.ok) throw await updateProblem(deps, run.id, answer.why, 'resume it');
+          await withTransaction(deps.pool, (tx) => setRunLimits(tx, run.id, limits));
+        }
+        return reply.code(202).send(await current(run.id));
+      },
+    );
+
+    app.delete(
+      '/runs/:id',
+      {
+        config: { role: 'operator' },
+        schema: {
+          summary: 'Erase the content of an ended run; its events stay',
+          tags: ['Runs'],
+          params: runParams,
+          response: { 204: z.null() },
+        },
+      },
+      async (request, reply) => erase(deps, request, reply, request.params.id),
+    );
+  };
+
+async function reopen(
+  deps: ApiDeps,
+  request: FastifyRequest,
+  id: string,
+  asked: z.infer<typeof limitsBody> | undefined,
+): Promise<void> {
+  const reopened = await withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, id);
+    if (!resumable(run)) throw new Problem('run-not-resumable', `The run is ${run.status} now.`);
+    if (run.erasedAt !== null)
+      throw new Problem('content-erased', 'The content of the run was erased; it cannot go on.');
+    const limits = applyLimits(run, asked, Date.now());
+    const exhausted = limitInTheWay({ ...run, ...limits });
+    if (exhausted !== undefined) throw new Problem('run-not-resumable', exhausted);
+    await reopenRun(tx, id, limits);
+    await appendEvents(tx, run, [{ type: 'run.resumed', actor: actorOf(request), data: { after: run.status } }]);
+    return { ...run, ...limits, cancelRequested: null };
+  });
+  await tryStartWorkflow(deps, reopened);
+}
+
+/** The limit that would stop the run at once, with the remedy. */
+function limitInTheWay(run: RunRow): string | undefined {
+  const tokens = run.inputTokens + run.outputTokens + run.cacheReadTokens + run.cacheWriteTokens;
+  if (run.steps >= run.maxSteps) return `${run.steps} steps are used up; give limits.maxSteps above that.`;
+  if (tokens >= run.maxTokens) return `${tokens} tokens are used up; give limits.maxTokens above that.`;
+  if (run.costNanoUsd >= run.maxCostNanoUsd) return 'The money is used up; give a higher limits.maxCostUsd.';
+  if (run.stopReason === 'limit_tool_calls' && run.toolCalls >= run.maxToolCalls) {
+    return `${run.toolCalls} tool calls are used up; give limits.maxToolCalls above that.`;
+  }
+  if (run.deadline.getTime() <= Date.now()) return 'The deadline has passed; give limits.deadline, such as "1d".';
+  return undefined;
+}
+
+async function erase(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, id: string): Promise<FastifyReply> {
+  await requireRun(deps, request, id);
+  await withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, id);
+    if (!isClosed(run.status)) throw new Problem('run-closed', `The run is ${run.status}. Cancel it first.`);
+    if (run.erasedAt !== null) return;
+    const contents = await eraseContents(tx, id);
+    await appendEvents(tx, run, [{ type: 'run.erased', actor: actorOf(request), data: { contents } }]);
+  });
+  return reply.code(204).send(null);
+}

@@ -1,0 +1,74 @@
+// The REST service, without listening: routes, keys, errors, its own description.
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { newMessageId } from '../harness/ids.js';
+import { requireKeys } from './auth.js';
+import type { ApiDeps } from './deps.js';
+import { MAX_BODY_BYTES, handleErrors } from './errors.js';
+import { agentRoutes } from './routes/agents.js';
+import { approvalRoutes } from './routes/approvals.js';
+import { eventRoutes } from './routes/events.js';
+import { healthRoutes } from './routes/health.js';
+import { keyRoutes } from './routes/keys.js';
+import { runControlRoutes } from './routes/runControl.js';
+import { runRoutes } from './routes/runs.js';
+import { stepRoutes } from './routes/steps.js';
+
+export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: deps.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    genReqId: () => newMessageId().replace('msg_', 'req_'),
+    // Slow loris: headers and body must arrive within a minute. Streams are answers and have no limit.
+    requestTimeout: 60_000,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  handleErrors(app as unknown as FastifyInstance);
+  requireKeys(app as unknown as FastifyInstance, deps.pool);
+  await app.register(helmet, { contentSecurityPolicy: false });
+  await describe(app as unknown as FastifyInstance);
+  await app.register(healthRoutes(deps));
+  await app.register(
+    async (v1) => {
+      await v1.register(runRoutes(deps));
+      await v1.register(runControlRoutes(deps));
+      await v1.register(eventRoutes(deps));
+      await v1.register(stepRoutes(deps));
+      await v1.register(approvalRoutes(deps));
+      await v1.register(agentRoutes(deps));
+      await v1.register(keyRoutes(deps));
+    },
+    { prefix: '/v1' },
+  );
+  return app as unknown as FastifyInstance;
+}
+
+async function describe(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Longhaul',
+        version: '1',
+        description: 'Runs AI agents durably. Errors are application/problem+json.',
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  app.get('/openapi.json', { config: { role: 'none' }, schema: { hide: true } }, () => app.swagger());
+  await app.register(async (docs) => {
+    docs.addHook('onRoute', (route) => {
+      route.config = { ...route.config, role: 'none' };
+    });
+    await docs.register(swaggerUi, { routePrefix: '/docs' });
+  });
+}

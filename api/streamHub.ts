@@ -1,0 +1,52 @@
+// One listening connection per process; every live reader is woken through it.
+import { DELTAS_CHANNEL, type Delta } from '../db/deltas.js';
+import { EVENTS_CHANNEL } from '../db/events.js';
+import { type Listener, listen } from '../db/listen.js';
+
+export interface Reader {
+  /** There may be new events. Called often; must be cheap. */
+  wake(): void;
+  delta?(delta: Delta): void;
+}
+
+export interface StreamHub {
+  /** Returns how to leave. */
+  join(agentRunId: string, reader: Reader): () => void;
+  readonly readers: number;
+  close(): Promise<void>;
+}
+
+export function createStreamHub(databaseUrl: string, onError: (err: Error) => void): StreamHub {
+  const readers = new Map<string, Set<Reader>>();
+  const of = (agentRunId: string): Iterable<Reader> => readers.get(agentRunId) ?? [];
+  const listener: Listener = listen(databaseUrl, {
+    channels: [EVENTS_CHANNEL, DELTAS_CHANNEL],
+    onNotification(channel, payload) {
+      if (channel === EVENTS_CHANNEL) {
+        for (const reader of of(payload)) reader.wake();
+        return;
+      }
+      const delta = JSON.parse(payload) as Delta;
+      for (const reader of of(delta.runId)) reader.delta?.(delta);
+    },
+    // What was said while nobody listened is in the log: everybody looks.
+    onConnected() {
+      for (const set of readers.values()) for (const reader of set) reader.wake();
+    },
+    onError,
+  });
+  return {
+    join(agentRunId, reader) {
+      const set = readers.get(agentRunId) ?? new Set();
+      readers.set(agentRunId, set.add(reader));
+      return () => {
+        set.delete(reader);
+        if (set.size === 0) readers.delete(agentRunId);
+      };
+    },
+    get readers() {
+      return [...readers.values()].reduce((sum, set) => sum + set.size, 0);
+    },
+    close: () => listener.close(),
+  };
+}

@@ -1,0 +1,110 @@
+// The API's side of Temporal: start a run's workflow, cancel it, and updates that must be answered in time.
+import {
+  type Client,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
+import type { AgentRunInput, ApprovalDecision, ControlLimits } from '../contracts/agentRun.js';
+import { type UpdateRefusal, updateRefusals } from '../contracts/failures.js';
+import { workflowIdOf } from '../contracts/ids.js';
+import { WORKFLOW_TYPE, searchAttributes, taskQueues } from '../workflows/protocol.js';
+
+/** How long a request waits for a worker to take an update, in milliseconds. */
+const UPDATE_MS = 10_000;
+
+/** Why an update was not carried out. */
+export type UpdateFailure = { ok: false; why: UpdateRefusal | 'NoWorker' | 'NoWorkflow' };
+export type UpdateAnswer = { ok: true } | UpdateFailure;
+
+export interface RunWorkflows {
+  /** Starts the workflow unless it is there already. */
+  start(input: AgentRunInput): Promise<void>;
+  /** False: there is no open workflow. */
+  cancel(agentRunId: string): Promise<boolean>;
+  decideApproval(agentRunId: string, decision: ApprovalDecision, updateId: string): Promise<UpdateAnswer>;
+  pause(agentRunId: string, by: string): Promise<UpdateAnswer>;
+  resume(agentRunId: string, by: string, limits: ControlLimits): Promise<UpdateAnswer>;
+  raiseLimits(agentRunId: string, limits: ControlLimits): Promise<UpdateAnswer>;
+  isReachable(): Promise<boolean>;
+}
+
+const keys = {
+  agentName: defineSearchAttributeKey(searchAttributes.agentName, 'KEYWORD'),
+  status: defineSearchAttributeKey(searchAttributes.status, 'KEYWORD'),
+  tenantId: defineSearchAttributeKey(searchAttributes.tenantId, 'KEYWORD'),
+};
+
+export function createRunWorkflows(client: Client): RunWorkflows {
+  const update = async (
+    agentRunId: string,
+    name: string,
+    args: unknown[],
+    updateId?: string,
+  ): Promise<UpdateAnswer> => {
+    const handle = client.workflow.getHandle(workflowIdOf(agentRunId));
+    try {
+      await client.connection.withDeadline(Date.now() + UPDATE_MS, () =>
+        handle.executeUpdate<unknown, [unknown]>(name, { args, ...(updateId === undefined ? {} : { updateId }) }),
+      );
+      return { ok: true };
+    } catch (err) {
+      return { ok: false, why: whyNot(err) };
+    }
+  };
+  return {
+    async start(input) {
+      const { control } = input;
+      await client.workflow.start(WORKFLOW_TYPE, {
+        workflowId: workflowIdOf(input.agentRunId),
+        taskQueue: taskQueues.runs,
+        args: [input],
+        // A resumed run is a new execution under the same id; one that is open already is this very run.
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        staticSummary: `${control.agentName} · ${input.agentRunId}`,
+        typedSearchAttributes: [
+          { key: keys.agentName, value: control.agentName },
+          { key: keys.status, value: 'queued' },
+          { key: keys.tenantId, value: control.tenantId },
+        ],
+      });
+    },
+    async cancel(agentRunId) {
+      try {
+        await client.workflow.getHandle(workflowIdOf(agentRunId)).cancel();
+        return true;
+      } catch (err) {
+        if (err instanceof WorkflowNotFoundError) return false;
+        throw err;
+      }
+    },
+    decideApproval: (agentRunId, decision, updateId) => update(agentRunId, 'decideApproval', [decision], updateId),
+    pause: (agentRunId, by) => update(agentRunId, 'pause', [{ by }]),
+    resume: (agentRunId, by, limits) => update(agentRunId, 'resume', [{ by, limits }]),
+    raiseLimits: (agentRunId, limits) => update(agentRunId, 'raiseLimits', [limits]),
+    async isReachable() {
+      try {
+        await client.connection.withDeadline(Date.now() + 2000, () => client.workflowService.getSystemInfo({}));
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+function whyNot(err: unknown): UpdateFailure['why'] {
+  if (err instanceof WorkflowNotFoundError) return 'NoWorkflow';
+  if (err instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return 'NoWorker';
+  if (err instanceof WorkflowUpdateFailedError) {
+    const type = err.cause instanceof ApplicationFailure ? err.cause.type : undefined;
+    const refusal = updateRefusals.find((known) => known === type);
+    if (refusal) return refusal;
+    // The workflow ended or went on as another execution while it had the update.
+    return 'NoWorkflow';
+  }
+  if (err instanceof Error && /deadline/i.test(err.message)) return 'NoWorker';
+  throw err;
+}
