@@ -40,7 +40,7 @@ export function createRunWorkflows(client: Client): RunWorkflows {
   const update = async (
     agentRunId: string,
     name: string,
-    args: unknown[],
+    args: [unknown],
     updateId?: string,
   ): Promise<UpdateAnswer> => {
     const handle = client.workflow.getHandle(workflowIdOf(agentRunId));

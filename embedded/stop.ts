@@ -1,0 +1,29 @@
+// `npm run stop`: ends the service of this data folder, then its Temporal and its PostgreSQL.
+import { rmSync } from 'node:fs';
+import { loadConfig } from '../config/env.js';
+import { stopPostgres } from './postgres.js';
+import { endProcess } from './processes.js';
+import { pidFile, runningService } from './start.js';
+import { stopTemporal } from './temporal.js';
+
+/** The service drains: model calls in flight may finish. */
+const DRAIN_MS = 40_000;
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const stopped: string[] = [];
+  const service = runningService(config);
+  if (service !== undefined) {
+    await endProcess(service, DRAIN_MS);
+    stopped.push('the service');
+  }
+  rmSync(pidFile(config), { force: true });
+  if (await stopTemporal(config.dataDir)) stopped.push('Temporal');
+  if (await stopPostgres(config.dataDir)) stopped.push('PostgreSQL');
+  console.log(stopped.length === 0 ? `nothing was running on ${config.dataDir}` : `stopped ${stopped.join(', ')}`);
+}
+
+main().catch((err: unknown) => {
+  console.error(err instanceof Error ? err.message : err);
+  process.exit(1);
+});
