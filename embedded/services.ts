@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Config } from '../config/env.js';
 import { migrate } from '../migrations/migrate.js';
 import { startPostgres, stopPostgres } from './postgres.js';
-import { isPortFree, freePort, waitFor } from './processes.js';
+import { freePort, isPortFree } from './processes.js';
 import { startTemporal, stopTemporal } from './temporal.js';
 
 export interface ServiceOptions {
@@ -43,7 +43,8 @@ export interface Services {
   temporalAddress: string;
   scriptedModelUrl: string | undefined;
   startWorker(name?: string): Promise<Service>;
-  startApi(): Promise<Service>;
+  /** `env` replaces what the process would be given. */
+  startApi(env?: Record<string, string>): Promise<Service>;
   /** Worker, API and model end; the embedded servers go on. */
   stop(): Promise<void>;
   /** The embedded servers end as well. */
@@ -96,7 +97,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     scriptedModelUrl,
     startWorker: (name) =>
       child('worker', 'worker/main.js', { ...env, ...(name === undefined ? {} : { LONGHAUL_WORKER_NAME: name }) }),
-    startApi: () => child('api', 'api/main.js', env),
+    startApi: (more) => child('api', 'api/main.js', { ...env, ...more }),
     stop: async () => void (await Promise.all([...running].map((service) => service.stop()))),
     async stopServers() {
       await stopTemporal(config.dataDir);
@@ -153,7 +154,7 @@ async function startNode(
   args: readonly string[],
   onLine = toStandardError,
 ): Promise<ReadyService> {
-  const dist = path.resolve(__dirname, '..');
+  const dist = path.join(packageRoot(), 'dist');
   const child = spawn(process.execPath, ['--enable-source-maps', path.join(dist, script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -172,13 +173,15 @@ async function startNode(
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', take);
     createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', take);
   });
-  const timeout = waitFor(`the ${name} to be ready`, () => false, READY_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the ${name} was not ready within ${READY_MS / 1000} s`)), READY_MS);
+  });
   const died = ended.then(({ code, signal }) => {
     throw new Error(`the ${name} ended at once (${signal ?? `code ${code}`}):\n${lines.slice(-10).join('\n')}`);
   });
   died.catch(() => undefined);
-  timeout.catch(() => undefined);
-  const said = await Promise.race([ready, died, timeout as Promise<never>]);
+  const said = await Promise.race([ready, died, late]).finally(() => clearTimeout(timer));
   return { name, pid: child.pid as number, ready: said, ended, ...endings(child, ended) };
 }
 

@@ -12,6 +12,8 @@ export interface TemporalOptions {
   binary?: string | undefined;
   /** Default: yes. */
   ui?: boolean;
+  /** Made when missing. */
+  namespaces?: readonly string[];
 }
 
 export interface RunningTemporal {
@@ -29,7 +31,6 @@ interface State {
   uiPort: number | null;
 }
 
-const NAMESPACE = 'default';
 /** How long a closed run stays in Temporal's UI. The dev server's own default is a day. Our own log stays for ever. */
 const RETENTION_SECONDS = 30 * 86_400;
 
@@ -45,11 +46,16 @@ const TUNING = [
   ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=1'],
 ];
 
-export async function startTemporal({ dataDir, binary, ui = true }: TemporalOptions): Promise<RunningTemporal> {
+export async function startTemporal({
+  dataDir,
+  binary,
+  ui = true,
+  namespaces = ['default'],
+}: TemporalOptions): Promise<RunningTemporal> {
   const files = filesOf(dataDir);
   const state = readState<State>(files.state);
   if (state.pid !== undefined && state.port !== undefined && isOurs(state.pid, files.database)) {
-    await makeReady(state.port, files.log);
+    await makeReady(state.port, namespaces, files.log);
     return { ...running(state as State), started: false };
   }
   mkdirSync(files.folder, { recursive: true });
@@ -62,13 +68,14 @@ export async function startTemporal({ dataDir, binary, ui = true }: TemporalOpti
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', `${port}`, '--http-port', `${httpPort}`],
       ...['--db-filename', files.database, '--log-format', 'json', '--log-level', 'warn'],
       ...(uiPort === null ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', `${uiPort}`]),
+      ...namespaces.flatMap((name) => ['--namespace', name]),
       ...TUNING,
     ],
     files.log,
   );
   const next: State = { pid, port, httpPort, uiPort };
   writeState(files.state, next);
-  await makeReady(port, files.log, () => isOurs(pid, files.database));
+  await makeReady(port, namespaces, files.log, () => isOurs(pid, files.database));
   return { ...running(next), started: true };
 }
 
@@ -100,7 +107,12 @@ const running = ({ pid, port, uiPort }: State) => ({
 });
 
 /** Waits until it answers, then sets what an existing database file may lack. */
-async function makeReady(port: number, log: string, alive: () => boolean = () => true): Promise<void> {
+async function makeReady(
+  port: number,
+  namespaces: readonly string[],
+  log: string,
+  alive: () => boolean = () => true,
+): Promise<void> {
   const connection = await waitFor(
     'Temporal to answer',
     async () => {
@@ -110,19 +122,21 @@ async function makeReady(port: number, log: string, alive: () => boolean = () =>
     60_000,
   );
   try {
-    await waitFor("Temporal's namespace", async () => setRetention(connection), 30_000);
-    await addSearchAttributes(connection);
+    for (const namespace of namespaces) {
+      await waitFor(`Temporal's namespace ${namespace}`, async () => setRetention(connection, namespace), 30_000);
+      await addSearchAttributes(connection, namespace);
+    }
   } finally {
     await connection.close();
   }
 }
 
-async function setRetention({ workflowService }: Connection): Promise<boolean> {
+async function setRetention({ workflowService }: Connection, namespace: string): Promise<boolean> {
   try {
-    const { config } = await workflowService.describeNamespace({ namespace: NAMESPACE });
+    const { config } = await workflowService.describeNamespace({ namespace });
     if (Number(config?.workflowExecutionRetentionTtl?.seconds) !== RETENTION_SECONDS) {
       await workflowService.updateNamespace({
-        namespace: NAMESPACE,
+        namespace,
         config: { workflowExecutionRetentionTtl: { seconds: RETENTION_SECONDS as never } },
       });
     }
@@ -135,16 +149,16 @@ async function setRetention({ workflowService }: Connection): Promise<boolean> {
 /** Of Temporal's API: IndexedValueType KEYWORD. */
 const KEYWORD = 2;
 
-async function addSearchAttributes({ operatorService }: Connection): Promise<void> {
+async function addSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {
   const wanted = Object.values(searchAttributes);
   const missing = async (): Promise<string[]> => {
-    const { customAttributes } = await operatorService.listSearchAttributes({ namespace: NAMESPACE });
+    const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
     return wanted.filter((name) => !(name in (customAttributes ?? {})));
   };
   const names = await missing();
   if (names.length === 0) return;
   await operatorService.addSearchAttributes({
-    namespace: NAMESPACE,
+    namespace,
     searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])),
   });
   await waitFor('search attributes', async () => (await missing()).length === 0);
