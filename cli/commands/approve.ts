@@ -1,0 +1,52 @@
+// longhaul approve: shows the call, asks, and approves exactly what was shown, or edited arguments instead.
+import type { Command } from 'commander';
+import { jsonObject } from '../arguments.js';
+import type { Attach } from '../cli.js';
+import { confirm, decide, readApproval, showApproval } from '../decide.js';
+import { UsageError } from '../errors.js';
+
+interface Options {
+  message?: string;
+  edit?: string;
+  scope?: string;
+  yes?: boolean;
+}
+
+export function addApprove(program: Command, attach: Attach): void {
+  const command = program
+    .command('approve')
+    .description('show a call that waits, and let it run')
+    .argument('<approval>', 'such as apr_…; `longhaul approvals` lists them')
+    .option('--message <text>', 'kept with the decision')
+    .option('--edit <json>', 'run it with these arguments instead')
+    .option('--scope <scope>', 'once, or run: this tool needs no approval for the rest of the run')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ longhaul approve apr_…
+  $ longhaul approve apr_… --edit '{"orderId":"RD-1077","amountUsd":100}' --yes`,
+    );
+  attach<Options>(command, async (cli, [id = ''], { message, edit, scope = 'once', yes = false }) => {
+    if (scope !== 'once' && scope !== 'run') throw new UsageError(`--scope ${scope}: once or run`);
+    const edited = edit === undefined ? undefined : jsonObject(edit, '--edit');
+    const approval = await readApproval(cli, id);
+    if (approval.kind === 'input') {
+      throw new UsageError(`This is a question. Answer it with \`longhaul respond ${id} "…"\`, or reject it.`);
+    }
+    showApproval(cli, approval);
+    if (edited !== undefined) cli.io.err(`instead: ${JSON.stringify(edited, null, 2)}\n`);
+    const question = edited === undefined ? 'Let it run?' : 'Let it run with the edited arguments?';
+    if (approval.status === 'pending' && !(await confirm(cli, question, yes))) {
+      cli.io.err(`Nothing was decided. \`longhaul reject ${id}\` refuses it.\n`);
+      return 1;
+    }
+    await decide(cli, approval, {
+      ...(edited === undefined ? { decision: 'approve' as const } : { decision: 'edit' as const, arguments: edited }),
+      ...(message === undefined ? {} : { message }),
+      ...(scope === 'run' ? { scope } : {}),
+    });
+    return 0;
+  });
+}

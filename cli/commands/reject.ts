@@ -1,0 +1,18 @@
+// longhaul reject: the call does not run, and the model is told so.
+import type { Command } from 'commander';
+import type { Attach } from '../cli.js';
+import { decide, readApproval, showApproval } from '../decide.js';
+
+export function addReject(program: Command, attach: Attach): void {
+  const command = program
+    .command('reject')
+    .description('refuse a call that waits; the model is told')
+    .argument('<approval>')
+    .option('--message <text>', 'why, for the model')
+    .addHelpText('after', '\nExample:\n  $ longhaul reject apr_… --message "Ask the customer for a photo first."');
+  attach<{ message?: string }>(command, async (cli, [id = ''], { message }) => {
+    const approval = await readApproval(cli, id);
+    showApproval(cli, approval);
+    await decide(cli, approval, { decision: 'reject', ...(message === undefined ? {} : { message }) });
+  });
+}

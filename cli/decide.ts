@@ -1,0 +1,52 @@
+// Deciding an approval: what is shown is what is decided, so its digest always goes with the decision.
+import type { DecisionBody } from '../contracts/approvals.js';
+import { type Cli, pathOf } from './cli.js';
+import { UsageError } from './errors.js';
+import { moment, relative } from './render/format.js';
+import { harmless } from './render/style.js';
+import { type ApprovalAnswer, approvalAnswer } from './shapes.js';
+
+type Decision = Omit<DecisionBody, 'argumentsDigest' | 'scope'> & { scope?: DecisionBody['scope'] };
+
+export const readApproval = (cli: Cli, id: string): Promise<ApprovalAnswer> =>
+  cli.client.get(pathOf`/v1/approvals/${id}`, approvalAnswer);
+
+export async function decide(cli: Cli, shown: ApprovalAnswer, decision: Decision): Promise<void> {
+  const decided = await cli.client.post(pathOf`/v1/approvals/${shown.id}/decision`, approvalAnswer, {
+    ...decision,
+    argumentsDigest: shown.argumentsDigest,
+  });
+  if (cli.json) cli.printJson(decided);
+  else cli.io.out(`${cli.style.green(decided.status)}  ${decided.id}  longhaul watch ${decided.runId}\n`);
+}
+
+/** Everything a person needs to decide. On standard error with --json, whose output is the decided approval. */
+export function showApproval({ io, style, json }: Cli, approval: ApprovalAnswer): void {
+  const args = Object.entries(typeof approval.arguments === 'object' ? (approval.arguments ?? {}) : {});
+  const lines = [
+    `${style.bold(approval.tool)}  (${approval.effect})`,
+    ...args.map(([name, value]) => `  ${name} = ${harmless(indented(value))}`),
+    ...(approval.arguments === null ? ['  (the arguments were erased)'] : []),
+    `reason   ${harmless(approval.reason)}`,
+    `rule     ${harmless(approval.rule)}`,
+    `run      ${approval.runId}, step ${approval.step}`,
+    `expires  ${moment(approval.expiresAt)} (${relative(approval.expiresAt)}); then ${approval.onExpiry}`,
+    ...(approval.provenance === undefined ? [] : [`from     ${harmless(JSON.stringify(approval.provenance))}`]),
+  ];
+  const text = `${lines.join('\n')}\n`;
+  if (json) io.err(text);
+  else io.out(text);
+}
+
+const indented = (value: unknown): string =>
+  (typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? 'undefined')).replaceAll('\n', '\n      ');
+
+/** Asks the person at the keyboard. Without one, only --yes says yes. */
+export async function confirm(cli: Cli, question: string, yes: boolean): Promise<boolean> {
+  if (yes) return true;
+  if (!cli.io.canAsk || cli.json) {
+    throw new UsageError('Nobody can be asked here, because this is no terminal. Give --yes to approve what is shown.');
+  }
+  const answer = await cli.io.ask(`${question} [y/N] `);
+  return /^y(es)?$/i.test((answer ?? '').trim());
+}

@@ -1,0 +1,62 @@
+// What the service answers, as far as this command reads it. Unknown fields are kept, so --json shows everything.
+import { z } from 'zod';
+import { run } from '../contracts/agentRun.js';
+import { approval } from '../contracts/approvals.js';
+import { runEvent } from '../contracts/events.js';
+import { toolDefinition } from '../contracts/tools.js';
+
+export const runAnswer = run.loose();
+export const approvalAnswer = approval.loose();
+export type ApprovalAnswer = z.infer<typeof approvalAnswer>;
+/** A newer service may have event types that this command does not know; they are shown by name. */
+export const eventAnswer = runEvent.extend({ type: z.string() }).loose();
+export type EventAnswer = z.infer<typeof eventAnswer>;
+
+export const toolCallAnswer = z.looseObject({
+  toolCallId: z.string(),
+  tool: z.string(),
+  summary: z.string(),
+  effect: z.string(),
+  verdict: z.string(),
+  rule: z.string(),
+  reason: z.string(),
+  outcome: z.string().nullable(),
+  attempts: z.number(),
+  durationMs: z.number().nullable(),
+  arguments: z.unknown(),
+  result: z.unknown(),
+});
+export type ToolCallAnswer = z.infer<typeof toolCallAnswer>;
+
+export const stepAnswer = z.looseObject({
+  step: z.number(),
+  model: z.string(),
+  attempts: z.number(),
+  stopReason: z.string().nullable(),
+  usage: z.record(z.string(), z.number()),
+  costUsd: z.string(),
+  durationMs: z.number().nullable(),
+  toolCalls: z.array(toolCallAnswer),
+  reply: z.unknown(),
+});
+export type StepAnswer = z.infer<typeof stepAnswer>;
+
+export const agentAnswer = z.looseObject({
+  name: z.string(),
+  version: z.string(),
+  current: z.boolean(),
+  createdAt: z.string(),
+  definition: z.looseObject({ model: z.string(), description: z.string().optional() }),
+});
+export const toolAnswer = toolDefinition.extend({ available: z.boolean() }).loose();
+export const keyAnswer = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  roles: z.array(z.string()),
+  createdAt: z.string(),
+  revokedAt: z.string().optional(),
+  key: z.string().optional(),
+});
+
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.looseObject({ data: z.array(item), nextCursor: z.string().nullish(), nextAfter: z.number().nullish() });
