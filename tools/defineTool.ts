@@ -1,7 +1,6 @@
 // How a user declares a tool in a module of their own. Wrong declarations throw when the module is loaded.
 import { z } from 'zod';
 import { duration, durationMs } from '../contracts/duration.js';
-import type { ContentBlock } from '../contracts/conversation.js';
 import {
   type JsonSchema,
   type ToolDefinition,
@@ -10,16 +9,25 @@ import {
   toolDefaults,
   toolDefinition,
 } from '../contracts/tools.js';
-import { type Reconciled, type ToolContext, ToolError, type ToolExecutor, type ToolResult } from './execution.js';
+import { nearest } from '../harness/nearest.js';
+import { compileSchema } from '../harness/policy/checkArguments.js';
+import { type Reconciled, type ToolContext, ToolError, type ToolExecutor } from './execution.js';
+import { jsonSchemaOf } from './inputSchema.js';
+import { resultOf } from './result.js';
 
-/** What `execute` may return: text, blocks, a result, or anything that has a JSON form. */
+type Input = z.ZodType | JsonSchema;
+
+/** What `execute` is given: what zod makes of the arguments, or an object that fits the JSON Schema. */
+export type ToolArguments<I extends Input> = I extends z.ZodType ? z.output<I> : Record<string, unknown>;
+
+/** What `execute` may return: text, blocks, a ToolResult, or anything that has a JSON form. */
 export type ToolReturn = unknown;
 
-export interface ToolSpec<Input extends z.ZodType> {
+export interface ToolSpec<I extends Input> {
   name: string;
   description: string;
   /** A zod object, or a JSON Schema of type object. */
-  input: Input | JsonSchema;
+  input: I;
   /** Default: `irreversible`. */
   effect?: ToolEffect;
   /** Default: `['untrusted']`. */
@@ -32,10 +40,25 @@ export interface ToolSpec<Input extends z.ZodType> {
   attempts?: number;
   /** Task queue of the workers that have this tool. */
   queue?: string;
-  execute(args: z.output<Input>, ctx: ToolContext): Promise<ToolReturn> | ToolReturn;
+  execute(args: ToolArguments<I>, ctx: ToolContext): ToolReturn;
   /** For `reconcilable` tools: asks the destination what became of a key. */
   reconcile?: (idempotencyKey: string, ctx: ToolContext) => Promise<Reconciled>;
 }
+
+const FIELDS: readonly (keyof ToolSpec<Input>)[] = [
+  'name',
+  'description',
+  'input',
+  'effect',
+  'labels',
+  'controls',
+  'external',
+  'timeout',
+  'attempts',
+  'queue',
+  'execute',
+  'reconcile',
+];
 
 /** Marks tools across copies of this package. */
 const BRAND = Symbol.for('longhaul.tool');
@@ -47,32 +70,38 @@ export interface DefinedTool extends ToolExecutor {
 export const isDefinedTool = (value: unknown): value is DefinedTool =>
   typeof value === 'object' && value !== null && BRAND in value;
 
-export function defineTool<Input extends z.ZodType>(spec: ToolSpec<Input>): DefinedTool {
-  const schema = spec.input instanceof z.ZodType ? spec.input : undefined;
-  const definition = definitionOf(spec, schema ? jsonSchemaOf(spec.name, schema) : (spec.input as JsonSchema));
-  return {
-    [BRAND]: true,
-    definition,
-    ...(spec.reconcile === undefined ? {} : { reconcile: spec.reconcile }),
-    async execute(args, ctx) {
-      return resultOf(await spec.execute((schema ? parsed(schema, args) : args) as z.output<Input>, ctx));
-    },
-  };
+export function defineTool<I extends Input>(spec: ToolSpec<I>): DefinedTool {
+  try {
+    const schema = isZod(spec.input) ? spec.input : undefined;
+    const definition = definitionOf(spec, schema ? jsonSchemaOf(schema) : (spec.input as JsonSchema));
+    return {
+      [BRAND]: true,
+      definition,
+      ...(spec.reconcile === undefined ? {} : { reconcile: spec.reconcile }),
+      async execute(args, ctx) {
+        const given = schema ? await parsed(schema, args) : args;
+        return resultOf(await spec.execute(given as ToolArguments<I>, ctx));
+      },
+    };
+  } catch (err) {
+    throw new TypeError(`defineTool ${JSON.stringify(spec.name)}: ${(err as Error).message}`, { cause: err });
+  }
 }
 
-function definitionOf(spec: ToolSpec<z.ZodType>, input: JsonSchema): ToolDefinition {
-  const where = `defineTool ${JSON.stringify(spec.name)}`;
-  if (typeof spec.execute !== 'function') throw new TypeError(`${where}: execute must be a function`);
-  if (typeof spec.description !== 'string' || spec.description === '') {
-    throw new TypeError(`${where}: description is missing; the model chooses tools by it`);
+// Not by class: the module's zod may be another copy than ours.
+const isZod = (input: unknown): input is z.ZodType => typeof input === 'object' && input !== null && '_zod' in input;
+
+function definitionOf<I extends Input>(spec: ToolSpec<I>, input: JsonSchema): ToolDefinition {
+  const stranger = Object.keys(spec).find((field) => !FIELDS.includes(field as keyof ToolSpec<Input>));
+  if (stranger !== undefined) throw new TypeError(`${stranger} is no field${nearest(stranger, FIELDS)}`);
+  if (typeof spec.execute !== 'function') throw new TypeError('execute must be a function');
+  if (typeof spec.description !== 'string' || spec.description.trim() === '') {
+    throw new TypeError('description is missing; the model chooses tools by it');
   }
   if (spec.timeout !== undefined && !duration.safeParse(spec.timeout).success) {
-    throw new TypeError(`${where}: timeout ${JSON.stringify(spec.timeout)} is no length of time such as 30s or 2m`);
+    throw new TypeError(`timeout ${JSON.stringify(spec.timeout)} is no length of time such as 30s or 2m`);
   }
-  if (input['type'] !== 'object') throw new TypeError(`${where}: input must be an object schema`);
-  const properties = Object.keys((input['properties'] as object | undefined) ?? {});
-  const stranger = spec.controls?.find((control) => !properties.includes(control));
-  if (stranger !== undefined) throw new TypeError(`${where}: controls names ${stranger}, which is no argument`);
+  checkInput(input);
   const made = toolDefinition.safeParse({
     name: spec.name,
     description: spec.description,
@@ -88,43 +117,47 @@ function definitionOf(spec: ToolSpec<z.ZodType>, input: JsonSchema): ToolDefinit
   });
   if (!made.success) {
     const [issue] = made.error.issues;
-    throw new TypeError(`${where}: ${issue?.path.join('.')}: ${issue?.message}`);
+    throw new TypeError(`${specField(issue?.path)}: ${issue?.message}`);
   }
+  checkTogether(made.data, spec.reconcile);
   return made.data;
 }
 
-function jsonSchemaOf(name: string, schema: z.ZodType): JsonSchema {
-  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'throw' });
-  // The Messages API's strict form closes objects: an open record would silently take nothing at all.
-  if (JSON.stringify(json).includes('"propertyNames"')) {
-    throw new TypeError(
-      `defineTool ${JSON.stringify(name)}: z.record is not supported in input; use an array of pairs`,
-    );
+const specField = (path: readonly PropertyKey[] = []): string => {
+  const given: Record<string, string> = { maxAttempts: 'attempts', timeoutMs: 'timeout' };
+  return path.map((part) => given[String(part)] ?? String(part)).join('.');
+};
+
+function checkInput(input: unknown): void {
+  if (typeof input !== 'object' || input === null) throw new TypeError('input is missing; give a zod object');
+  if ('_def' in input) throw new TypeError('input is a schema of zod 3; use zod 4');
+  if ((input as JsonSchema)['type'] !== 'object') throw new TypeError('input must be an object schema');
+  try {
+    compileSchema(input as JsonSchema);
+  } catch (err) {
+    throw new TypeError(`input is no valid JSON Schema: ${(err as Error).message}`, { cause: err });
   }
-  const { $schema: _, ...rest } = json;
-  return rest as JsonSchema;
 }
 
-function parsed(schema: z.ZodType, args: unknown): unknown {
-  const result = schema.safeParse(args);
+function checkTogether(tool: ToolDefinition, reconcile: unknown): void {
+  const properties = Object.keys((tool.input['properties'] as object | undefined) ?? {});
+  const stranger = tool.controls.find((control) => !properties.includes(control));
+  if (stranger !== undefined) {
+    throw new TypeError(`controls names ${stranger}, which is no argument${nearest(stranger, properties)}`);
+  }
+  if (tool.labels.length === 0) throw new TypeError('labels is empty; leave it out for untrusted');
+  if ((tool.effect === 'reconcilable') !== (typeof reconcile === 'function')) {
+    throw new TypeError(
+      tool.effect === 'reconcilable'
+        ? 'effect reconcilable needs a function reconcile that asks the destination what became of a key'
+        : `reconcile is for effect reconcilable; this tool is ${tool.effect}`,
+    );
+  }
+}
+
+async function parsed(schema: z.ZodType, args: unknown): Promise<unknown> {
+  const result = await z.safeParseAsync(schema, args);
   if (result.success) return result.data;
   const issues = result.error.issues.map((i) => `${i.path.join('.') || 'arguments'}: ${i.message}`);
   throw new ToolError(`The arguments do not fit: ${issues.join('; ')}`);
 }
-
-function resultOf(value: ToolReturn): ToolResult {
-  if (value === undefined || value === null) return { content: '' };
-  if (typeof value === 'string') return { content: value };
-  if (isToolResult(value)) return value;
-  return { content: JSON.stringify(value, null, 1) };
-}
-
-function isToolResult(value: unknown): value is ToolResult {
-  if (typeof value !== 'object' || value === null) return false;
-  const { content, isError, ...rest } = value as { content?: unknown; isError?: unknown };
-  if (Object.keys(rest).length > 0 || !(isError === undefined || typeof isError === 'boolean')) return false;
-  return typeof content === 'string' || (Array.isArray(content) && content.every(isBlock));
-}
-
-const isBlock = (value: unknown): value is ContentBlock =>
-  typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string';

@@ -1,6 +1,9 @@
 // Between a worker and a tool's code: what the tool is given, what it may return or throw, and how long it may take.
 import type { ContentBlock } from '../contracts/conversation.js';
 import type { ToolDefinition } from '../contracts/tools.js';
+import { type ToolResult, keptBlocks, resultOf, textBlock } from './result.js';
+
+export type { ToolResult } from './result.js';
 
 export interface ToolLog {
   debug(data: object | string, message?: string): void;
@@ -24,12 +27,6 @@ export interface ToolContext {
   log: ToolLog;
   /** This run's own folder. It may not exist yet. */
   workspaceDir: string;
-}
-
-export interface ToolResult {
-  content: string | ContentBlock[];
-  /** The model's mistake, or a failure that it should see. */
-  isError?: boolean;
 }
 
 /** What became of an idempotency key, asked at the destination. */
@@ -62,10 +59,10 @@ export type Settled =
   | { kind: 'unavailable'; text: string; retryAfterMs?: number }
   | { kind: 'unknown'; text: string };
 
-/** Largest result that is kept, in bytes. */
-export const MAX_RESULT_BYTES = 5 * 1024 * 1024;
 /** Longest error text shown to the model, in characters. */
 const MAX_ERROR_TEXT = 4000;
+/** Node's longest timer, about 24 days; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs a tool once and never throws. A tool that does not return within `timeoutMs` is given up; for one that may
@@ -77,22 +74,25 @@ export async function runTool(
   ctx: ToolContext,
   { timeoutMs }: { timeoutMs: number },
 ): Promise<Settled> {
+  const { name } = executor.definition;
+  if (ctx.signal.aborted) return failed(`${name} was stopped before it started. Nothing was executed.`);
   const timeout = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, timeout.signal]);
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const givenUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    // Rejects before it aborts: the model is told what happened, not how the tool took it.
+    const giveUp = (): void => {
+      reject(new ToolUnavailable(`${name} did not return within ${timeoutMs / 1000} s.`));
       timeout.abort();
-      reject(new ToolUnavailable(`${executor.definition.name} did not return within ${timeoutMs / 1000} s.`));
-    }, timeoutMs);
-    onAbort = () => reject(new ToolUnavailable(`${executor.definition.name} was stopped before it returned.`));
-    if (ctx.signal.aborted) onAbort();
-    else ctx.signal.addEventListener('abort', onAbort, { once: true });
+    };
+    timer = setTimeout(giveUp, Math.min(timeoutMs, MAX_TIMER_MS));
+    onAbort = () => reject(new ToolUnavailable(`${name} was stopped before it returned.`));
+    ctx.signal.addEventListener('abort', onAbort, { once: true });
   });
+  const signal = AbortSignal.any([ctx.signal, timeout.signal]);
   try {
     const result = await Promise.race([executor.execute(args, { ...ctx, signal }), givenUp]);
-    return { kind: 'result', ...normalised(result) };
+    return { kind: 'result', ...keptBlocks(resultOf(result)) };
   } catch (err) {
     return settledThrow(err);
   } finally {
@@ -101,38 +101,44 @@ export async function runTool(
   }
 }
 
-const NETWORK_CODES = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_)/;
+/** Of a request that may or may not have arrived. A request that was never sent for its own faults is not among them. */
+const NETWORK_CODES = new RegExp(
+  '^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|E(SOCKET)?TIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN)|HPE_.*' +
+    '|UND_ERR_((CONNECT|HEADERS|BODY)_TIMEOUT|SOCKET|ABORTED|CLOSED|DESTROYED|RESPONSE|RES_.*))$',
+);
 
 /** What a tool's throw means. Trouble on the way is no answer; anything else is a failure that the model sees. */
 export function settledThrow(err: unknown): Settled {
-  const text = err instanceof Error ? err.message : String(err);
-  if (err instanceof ToolUnavailable) {
-    return { kind: 'unavailable', text, ...(err.retryAfterMs === undefined ? {} : { retryAfterMs: err.retryAfterMs }) };
+  const text = messageOf(err);
+  if (nameOf(err) === 'ToolUnavailable') {
+    const { retryAfterMs } = err as ToolUnavailable;
+    return {
+      kind: 'unavailable',
+      text,
+      ...(Number.isFinite(retryAfterMs) ? { retryAfterMs: retryAfterMs as number } : {}),
+    };
   }
-  if (isNetworkTrouble(err)) return { kind: 'unavailable', text };
-  return { kind: 'result', content: [textBlock(text.slice(0, MAX_ERROR_TEXT) || 'The tool failed.')], isError: true };
+  return isNetworkTrouble(err) ? { kind: 'unavailable', text } : failed(text);
 }
 
+const failed = (text: string): Settled => ({ kind: 'result', content: [textBlock(text)], isError: true });
+
 function isNetworkTrouble(err: unknown): boolean {
-  for (let e = err, depth = 0; e instanceof Error && depth < 5; e = e.cause, depth++) {
-    const code = (e as NodeJS.ErrnoException).code;
-    if ((typeof code === 'string' && NETWORK_CODES.test(code)) || e.name === 'AbortError') return true;
+  for (let e = err, depth = 0; typeof e === 'object' && e !== null && depth < 5; depth++) {
+    const { code, cause } = e as { code?: unknown; cause?: unknown };
+    if (typeof code === 'string' && NETWORK_CODES.test(code)) return true;
+    if (/^(Abort|Timeout)Error$/.test(nameOf(e))) return true;
+    e = cause;
   }
   return false;
 }
 
-function normalised(result: ToolResult): { content: ContentBlock[]; isError: boolean } {
-  const content = typeof result.content === 'string' ? [textBlock(result.content)] : result.content;
-  const bytes = content.reduce((sum, b) => sum + blockBytes(b), 0);
-  if (bytes > MAX_RESULT_BYTES) {
-    const text = `The result has ${bytes} bytes; at most ${MAX_RESULT_BYTES} are taken. Ask for less.`;
-    return { content: [textBlock(text)], isError: true };
-  }
-  return { content, isError: result.isError === true };
+// By name and not by class: a user's module may bring its own copy of this package.
+const nameOf = (err: unknown): string =>
+  typeof err === 'object' && err !== null && 'name' in err ? String(err.name) : '';
+
+function messageOf(err: unknown): string {
+  const message = typeof err === 'object' && err !== null && 'message' in err ? err.message : err;
+  const text = typeof message === 'string' ? message : typeof message === 'number' ? String(message) : '';
+  return text.slice(0, MAX_ERROR_TEXT) || 'The tool failed and did not say why.';
 }
-
-const blockBytes = (block: ContentBlock): number =>
-  Buffer.byteLength(typeof block['text'] === 'string' ? block['text'] : JSON.stringify(block));
-
-// The Messages API refuses an empty text block.
-const textBlock = (text: string): ContentBlock => ({ type: 'text', text: text === '' ? '(no output)' : text });

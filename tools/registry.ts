@@ -27,6 +27,10 @@ export async function createToolRegistry(options: { userModule?: string | undefi
   }
   return {
     offered: () => [...tools.values()].map((t) => t.definition).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    executorFor: (definition) => (definition.source === 'http' ? httpExecutor(definition) : tools.get(definition.name)),
+    executorFor(definition) {
+      if (definition.source === 'http') return httpExecutor(definition);
+      const tool = tools.get(definition.name);
+      return tool?.definition.source === definition.source ? tool : undefined;
+    },
   };
 }

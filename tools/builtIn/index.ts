@@ -3,7 +3,10 @@ import type { ToolDefinition } from '../../contracts/tools.js';
 import type { ToolExecutor } from '../execution.js';
 import { askPerson } from './askPerson.js';
 import { sleepUntil } from './sleepUntil.js';
-import { workspaceTools } from './workspace.js';
+import { workspaceEdit } from './workspaceEdit.js';
+import { workspaceList } from './workspaceList.js';
+import { workspaceRead } from './workspaceRead.js';
+import { workspaceWrite } from './workspaceWrite.js';
 
 const builtIn = (tool: ToolExecutor, more: Partial<ToolDefinition> = {}): ToolExecutor => ({
   ...tool,
@@ -11,7 +14,10 @@ const builtIn = (tool: ToolExecutor, more: Partial<ToolDefinition> = {}): ToolEx
 });
 
 export const builtInTools: readonly ToolExecutor[] = [
-  ...workspaceTools.map((tool) => builtIn(tool)),
+  builtIn(workspaceList),
+  builtIn(workspaceRead),
+  builtIn(workspaceWrite),
+  builtIn(workspaceEdit),
   builtIn(askPerson, { waits: 'person' }),
   builtIn(sleepUntil, { waits: 'timer' }),
 ];

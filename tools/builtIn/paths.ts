@@ -4,21 +4,29 @@ import path from 'node:path';
 import { ToolError } from '../execution.js';
 
 const MAX_PATH = 400;
+/** Names that start so are Longhaul's own: not listed, not read, not written by tools. */
+export const RESERVED = '.longhaul-';
 
 /**
  * The absolute path of `relative` inside `root`, which is made when missing. Throws ToolError for a path that is
- * absolute, climbs out, or goes through a link.
+ * absolute, climbs out, goes through a link, or belongs to Longhaul.
  */
 export async function inside(root: string, relative: string): Promise<string> {
   if (relative.length > MAX_PATH) throw new ToolError(`The path is longer than ${MAX_PATH} characters.`);
-  if (relative.includes('\0') || path.isAbsolute(relative) || relative.includes('\\')) throw outside(relative);
+  // Control characters: a line break in a name would look like two files in a listing.
+  if (/[\p{Cc}\p{Cs}\\]/u.test(relative) || path.isAbsolute(relative)) throw outside(relative);
   await mkdir(root, { recursive: true });
   const base = await realpath(root);
   const full = path.resolve(base, relative);
   if (full !== base && !full.startsWith(base + path.sep)) throw outside(relative);
+  if (path.relative(base, full).split(path.sep).some(isReserved)) {
+    throw new ToolError(`Names that start with ${RESERVED} are reserved. Choose another.`);
+  }
   await refuseLinks(base, full, relative);
   return full;
 }
+
+export const isReserved = (name: string): boolean => name.startsWith(RESERVED);
 
 // Tools never make links, but a user's own tool might: following one could lead anywhere.
 async function refuseLinks(base: string, full: string, relative: string): Promise<void> {
@@ -34,7 +42,7 @@ async function refuseLinks(base: string, full: string, relative: string): Promis
   }
 }
 
-const outside = (relative: string): ToolError =>
+export const outside = (relative: string): ToolError =>
   new ToolError(
     `${JSON.stringify(relative)} is not a path inside the workspace. Use a relative path such as notes/letter-1.md.`,
   );

@@ -1,0 +1,66 @@
+// workspace_edit: one exact replacement in a text file of the run's own folder, once per call however often it is tried.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { sha256Hex } from '../../harness/canonical.js';
+import { defineTool } from '../defineTool.js';
+import { ToolError } from '../execution.js';
+import { RESERVED, inside } from './paths.js';
+import { filePath, oneAtATime, readText, writeText } from './workspaceFiles.js';
+
+const input = z.strictObject({ path: filePath, oldText: z.string().min(1), newText: z.string() });
+
+type Arguments = z.infer<typeof input>;
+
+/** How often an edit is made anew because another worker changed the file meanwhile. */
+const MAX_TURNS = 5;
+
+export const workspaceEdit = defineTool({
+  name: 'workspace_edit',
+  description:
+    'Replace one exact piece of text in a file of the workspace. The old text must stand there exactly once.',
+  input,
+  effect: 'idempotent',
+  labels: ['trusted'],
+  controls: ['path'],
+  timeout: '30s',
+  async execute(args, ctx) {
+    if (args.oldText === args.newText) throw new ToolError('The old and the new text are the same.');
+    const full = await inside(ctx.workspaceDir, args.path);
+    const record = path.join(await inside(ctx.workspaceDir, '.'), `${RESERVED}edits`, sha256Hex(ctx.idempotencyKey));
+    return oneAtATime(full, async () => {
+      const planned = await readFile(record, 'utf8').catch(() => undefined);
+      for (let turn = 0; turn < MAX_TURNS; turn++) {
+        ctx.signal.throwIfAborted();
+        const before = await readText(full, args.path);
+        if (planned === sha256Hex(before)) return `Edited ${args.path}.`;
+        const after = planned === undefined ? replaced(before, args) : replacedAgain(before, args, planned);
+        await writeText(record, args.path, sha256Hex(after));
+        const unchanged = async (): Promise<boolean> => (await readText(full, args.path)) === before;
+        if (await writeText(full, args.path, after, unchanged)) return `Edited ${args.path}.`;
+      }
+      throw new ToolError(`${args.path} is being changed by others. Read it and try again.`);
+    });
+  },
+});
+
+function replaced(before: string, { path: shown, oldText, newText }: Arguments): string {
+  const first = before.indexOf(oldText);
+  if (first < 0) {
+    throw new ToolError(`The old text does not stand in ${shown}. Read the file and copy the text exactly.`);
+  }
+  if (before.lastIndexOf(oldText) !== first) {
+    throw new ToolError(`The old text stands more than once in ${shown}. Give more of its surroundings.`);
+  }
+  return before.slice(0, first) + newText + before.slice(first + oldText.length);
+}
+
+/**
+ * What the file will be is written down (as a hash, by idempotency key) before it is so. A second attempt then knows
+ * its own work, which the text would not tell: after a deletion, or a text put behind itself.
+ */
+function replacedAgain(before: string, args: Arguments, planned: string): string {
+  const after = before.includes(args.oldText) ? replaced(before, args) : undefined;
+  if (after !== undefined && sha256Hex(after) === planned) return after;
+  throw new ToolError(`The edit of ${args.path} was begun, and the file has changed since. Read what stands there.`);
+}

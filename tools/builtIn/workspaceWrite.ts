@@ -1,0 +1,27 @@
+// workspace_write: a whole text file in the run's own folder.
+import { z } from 'zod';
+import { defineTool } from '../defineTool.js';
+import { ToolError } from '../execution.js';
+import { inside } from './paths.js';
+import { filePath, oneAtATime, writeText } from './workspaceFiles.js';
+
+export const workspaceWrite = defineTool({
+  name: 'workspace_write',
+  description: 'Write a text file in the workspace, replacing what was there.',
+  input: z.strictObject({ path: filePath, content: z.string() }),
+  effect: 'idempotent',
+  labels: ['trusted'],
+  controls: ['path'],
+  timeout: '30s',
+  async execute(args, ctx) {
+    const full = await inside(ctx.workspaceDir, args.path);
+    if (args.path.endsWith('/') || full === (await inside(ctx.workspaceDir, '.'))) {
+      throw new ToolError(`${args.path} is a folder. Give the path of a file.`);
+    }
+    await oneAtATime(full, async () => {
+      ctx.signal.throwIfAborted();
+      await writeText(full, args.path, args.content);
+    });
+    return `Wrote ${args.path} (${Buffer.byteLength(args.content)} bytes).`;
+  },
+});
