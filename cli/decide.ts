@@ -11,11 +11,14 @@ type Decision = Omit<DecisionBody, 'argumentsDigest' | 'scope'> & { scope?: Deci
 export const readApproval = (cli: Cli, id: string): Promise<ApprovalAnswer> =>
   cli.client.get(pathOf`/v1/approvals/${id}`, approvalAnswer);
 
-export async function decide(cli: Cli, shown: ApprovalAnswer, decision: Decision): Promise<void> {
-  const decided = await cli.client.post(pathOf`/v1/approvals/${shown.id}/decision`, approvalAnswer, {
+export async function decide(cli: Cli, shown: ApprovalAnswer, decision: Decision): Promise<ApprovalAnswer> {
+  return cli.client.post(pathOf`/v1/approvals/${shown.id}/decision`, approvalAnswer, {
     ...decision,
     argumentsDigest: shown.argumentsDigest,
   });
+}
+
+export function showDecided(cli: Cli, decided: ApprovalAnswer): void {
   if (cli.json) cli.printJson(decided);
   else cli.io.out(`${cli.style.green(decided.status)}  ${decided.id}  longhaul watch ${decided.runId}\n`);
 }

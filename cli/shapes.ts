@@ -23,8 +23,8 @@ export const toolCallAnswer = z.looseObject({
   outcome: z.string().nullable(),
   attempts: z.number(),
   durationMs: z.number().nullable(),
-  arguments: z.unknown(),
-  result: z.unknown(),
+  arguments: z.unknown().optional(),
+  result: z.unknown().optional(),
 });
 export type ToolCallAnswer = z.infer<typeof toolCallAnswer>;
 
@@ -37,7 +37,7 @@ export const stepAnswer = z.looseObject({
   costUsd: z.string(),
   durationMs: z.number().nullable(),
   toolCalls: z.array(toolCallAnswer),
-  reply: z.unknown(),
+  reply: z.unknown().optional(),
 });
 export type StepAnswer = z.infer<typeof stepAnswer>;
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { jsonObject } from '../arguments.js';
 import type { Attach } from '../cli.js';
-import { confirm, decide, readApproval, showApproval } from '../decide.js';
+import { confirm, decide, readApproval, showApproval, showDecided } from '../decide.js';
 import { UsageError } from '../errors.js';
 
 interface Options {
@@ -42,11 +42,12 @@ Examples:
       cli.io.err(`Nothing was decided. \`longhaul reject ${id}\` refuses it.\n`);
       return 1;
     }
-    await decide(cli, approval, {
+    const decided = await decide(cli, approval, {
       ...(edited === undefined ? { decision: 'approve' as const } : { decision: 'edit' as const, arguments: edited }),
       ...(message === undefined ? {} : { message }),
       ...(scope === 'run' ? { scope } : {}),
     });
+    showDecided(cli, decided);
     return 0;
   });
 }

@@ -1,7 +1,7 @@
 // longhaul reject: the call does not run, and the model is told so.
 import type { Command } from 'commander';
 import type { Attach } from '../cli.js';
-import { decide, readApproval, showApproval } from '../decide.js';
+import { decide, readApproval, showApproval, showDecided } from '../decide.js';
 
 export function addReject(program: Command, attach: Attach): void {
   const command = program
@@ -13,6 +13,7 @@ export function addReject(program: Command, attach: Attach): void {
   attach<{ message?: string }>(command, async (cli, [id = ''], { message }) => {
     const approval = await readApproval(cli, id);
     showApproval(cli, approval);
-    await decide(cli, approval, { decision: 'reject', ...(message === undefined ? {} : { message }) });
+    const decided = await decide(cli, approval, { decision: 'reject', ...(message === undefined ? {} : { message }) });
+    showDecided(cli, decided);
   });
 }

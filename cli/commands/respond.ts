@@ -1,7 +1,7 @@
 // longhaul respond: answers a question of the model, or gives a call's result in its place.
 import type { Command } from 'commander';
 import type { Attach } from '../cli.js';
-import { decide, readApproval } from '../decide.js';
+import { decide, readApproval, showDecided } from '../decide.js';
 
 export function addRespond(program: Command, attach: Attach): void {
   const command = program
@@ -11,6 +11,6 @@ export function addRespond(program: Command, attach: Attach): void {
     .argument('<message...>', 'the answer, for the model')
     .addHelpText('after', '\nExample:\n  $ longhaul respond apr_… "Use the billing address."');
   attach(command, async (cli, [id = '', ...words]) => {
-    await decide(cli, await readApproval(cli, id), { decision: 'respond', message: words.join(' ') });
+    showDecided(cli, await decide(cli, await readApproval(cli, id), { decision: 'respond', message: words.join(' ') }));
   });
 }

@@ -1,17 +1,19 @@
 // The payment service's ledger: one line per refund, on disk before anybody is told, one refund per idempotency key.
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
 
-export interface LedgerEntry {
-  refundId: string;
-  idempotencyKey: string;
+export const ledgerEntry = z.object({
+  refundId: z.string(),
+  idempotencyKey: z.string(),
   /** SHA-256 of the request's body: the same key may not come with another one. */
-  bodyHash: string;
-  orderId: string;
-  amountUsd: number;
-  runId: string;
-  at: string;
-}
+  bodyHash: z.string(),
+  orderId: z.string(),
+  amountUsd: z.number(),
+  runId: z.string(),
+  at: z.string(),
+});
+export type LedgerEntry = z.infer<typeof ledgerEntry>;
 
 export class Ledger {
   private readonly byKey: Map<string, LedgerEntry>;
@@ -51,5 +53,5 @@ function readEntries(file: string): LedgerEntry[] {
   return whole
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as LedgerEntry);
+    .map((line) => ledgerEntry.parse(JSON.parse(line)));
 }

@@ -2,7 +2,6 @@
 // `node dist/examples/refund-desk/payments.js --port 9000 --ledger refunds.jsonl`, key in REFUND_HMAC_KEY.
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import { type AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { Ledger, type LedgerEntry } from './ledger.js';
@@ -36,9 +35,9 @@ export async function startPayments({ ledgerFile, secret, port = 0 }: PaymentsOp
   const server = createServer((request, response) => {
     desk.handle(request, response).catch((err: unknown) => send(response, 500, { error: String(err) }));
   });
-  await listen(server, port);
+  const url = await listen(server, port);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     async close() {
       desk.release();
       server.closeAllConnections();
@@ -138,10 +137,10 @@ const MAX_AGE_SECONDS = 300;
 
 /** `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, not older than five minutes. */
 function isSigned(secret: string, signature: string | undefined, body: string): boolean {
-  const match = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(signature ?? '');
-  if (!match || Math.abs(Date.now() / 1000 - Number(match[1])) > MAX_AGE_SECONDS) return false;
-  const expected = createHmac('sha256', secret).update(`${match[1]}.${body}`).digest();
-  return timingSafeEqual(expected, Buffer.from(match[2] as string, 'hex'));
+  const [, time = '', given = ''] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(signature ?? '') ?? [];
+  if (given === '' || Math.abs(Date.now() / 1000 - Number(time)) > MAX_AGE_SECONDS) return false;
+  const expected = createHmac('sha256', secret).update(`${time}.${body}`).digest();
+  return timingSafeEqual(expected, Buffer.from(given, 'hex'));
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {
@@ -174,11 +173,13 @@ function send(response: ServerResponse, status: number, body: object, headers: R
   response.end(JSON.stringify(body));
 }
 
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function listen(server: Server, port: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : port}`;
 }
 
 async function main(): Promise<void> {
