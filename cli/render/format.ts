@@ -36,8 +36,12 @@ export function moment(iso: string): string {
   return `${date} ${clock(iso).slice(0, 5)}`;
 }
 
-/** Money is a decimal string; its zeros at the end say nothing beyond the cents. */
-export const usd = (decimal: string): string => `$${decimal.replace(/(\.\d\d\d*?)0+$/, '$1')}`;
+/** To a hundredth of a cent; --json has every digit. */
+export function usd(decimal: string): string {
+  const value = Number(decimal);
+  if (value > 0 && value < 0.0001) return '<$0.0001';
+  return `$${value.toFixed(value < 1 && !Number.isInteger(value * 100) ? 4 : 2)}`;
+}
 
 export const count = (n: number): string => n.toLocaleString('en-US');
 

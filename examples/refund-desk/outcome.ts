@@ -50,10 +50,10 @@ export async function showOutcome(stage: Stage, cli: Cli, played: Played): Promi
     return !kept;
   });
 
-  title('Look at it');
+  title('Look at it, while it runs (--keep leaves it running)');
   if (run.links.temporal !== undefined) io.out(`  Temporal UI   ${run.links.temporal}\n`);
   io.out(`  API           ${services.apiUrl}/docs   (key: ${services.adminKeyFile})\n`);
-  io.out(`  this command  longhaul show ${run.id} --url ${services.apiUrl}\n`);
+  io.out(`  this command  npx longhaul show ${run.id} --url ${services.apiUrl}\n`);
   io.out(`  log           ${stage.logFile}\n`);
   return broken.map(([text]) => text);
 }

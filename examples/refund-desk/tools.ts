@@ -27,6 +27,7 @@ const readLetter = defineTool({
   input: z.strictObject({ name: z.string().describe('A name that list_letters shows') }),
   effect: 'read',
   labels: ['untrusted'],
+  controls: ['name'],
   timeout: '10s',
   async execute({ name }) {
     // Only what is in the folder: a name is never used as a path before it was found there.
