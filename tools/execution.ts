@@ -127,7 +127,7 @@ function isNetworkTrouble(err: unknown): boolean {
   for (let e = err, depth = 0; typeof e === 'object' && e !== null && depth < 5; depth++) {
     const { code, cause } = e as { code?: unknown; cause?: unknown };
     if (typeof code === 'string' && NETWORK_CODES.test(code)) return true;
-    if (/^(Abort|Timeout)Error$/.test(nameOf(e))) return true;
+    if (/^(Abort|Timeout|HTTPParser)Error$/.test(nameOf(e))) return true;
     e = cause;
   }
   return false;

@@ -44,15 +44,15 @@ export const workspaceEdit = defineTool({
   },
 });
 
-function replaced(before: string, { path: shown, oldText, newText }: Arguments): string {
-  const first = before.indexOf(oldText);
+function replaced(before: string, args: Arguments): string {
+  const first = before.indexOf(args.oldText);
   if (first < 0) {
-    throw new ToolError(`The old text does not stand in ${shown}. Read the file and copy the text exactly.`);
+    throw new ToolError(`The old text does not stand in ${args.path}. Read the file and copy the text exactly.`);
   }
-  if (before.lastIndexOf(oldText) !== first) {
-    throw new ToolError(`The old text stands more than once in ${shown}. Give more of its surroundings.`);
+  if (before.lastIndexOf(args.oldText) !== first) {
+    throw new ToolError(`The old text stands more than once in ${args.path}. Give more of its surroundings.`);
   }
-  return before.slice(0, first) + newText + before.slice(first + oldText.length);
+  return replacedAt(before, first, args);
 }
 
 /**
@@ -60,7 +60,11 @@ function replaced(before: string, { path: shown, oldText, newText }: Arguments):
  * its own work, which the text would not tell: after a deletion, or a text put behind itself.
  */
 function replacedAgain(before: string, args: Arguments, planned: string): string {
-  const after = before.includes(args.oldText) ? replaced(before, args) : undefined;
-  if (after !== undefined && sha256Hex(after) === planned) return after;
+  const first = before.indexOf(args.oldText);
+  const after = first < 0 ? before : replacedAt(before, first, args);
+  if (sha256Hex(after) === planned) return after;
   throw new ToolError(`The edit of ${args.path} was begun, and the file has changed since. Read what stands there.`);
 }
+
+const replacedAt = (text: string, place: number, { oldText, newText }: Arguments): string =>
+  text.slice(0, place) + newText + text.slice(place + oldText.length);
