@@ -33,7 +33,9 @@ export function showApproval({ io, style, json }: Cli, approval: ApprovalAnswer)
     `reason   ${harmless(approval.reason)}`,
     `rule     ${harmless(approval.rule)}`,
     `run      ${approval.runId}, step ${approval.step}`,
-    `expires  ${moment(approval.expiresAt)} (${relative(approval.expiresAt)}); then ${approval.onExpiry}`,
+    approval.status === 'pending'
+      ? `expires  ${moment(approval.expiresAt)} (${relative(approval.expiresAt)}); then ${approval.onExpiry}`
+      : `status   ${approval.status}`,
     ...(approval.provenance === undefined ? [] : [`from     ${harmless(JSON.stringify(approval.provenance))}`]),
   ];
   const text = `${lines.join('\n')}\n`;

@@ -161,10 +161,11 @@ class LineView implements View {
     if (run.output !== undefined) io.out(`\n${harmless(run.output.text)}\n`);
   }
 
-  /** Texts and arguments of a step are read once, after the model has replied. */
+  /** Texts and arguments of a step are read once, after the model has replied; again when a person edited them. */
   private async learnStep(event: EventAnswer): Promise<void> {
     const { step } = event;
-    if (step === undefined || this.history.knowsStep(step)) return;
+    const isEdit = event.type === 'approval.decided' && event.data['decision'] === 'edit';
+    if (step === undefined || (this.history.knowsStep(step) && !isEdit)) return;
     if (event.type === 'model.requested' || event.type === 'model.failed') return;
     try {
       this.history.addStep(await this.cli.client.get(pathOf`/v1/runs/${this.id}/steps/${String(step)}`, stepAnswer));

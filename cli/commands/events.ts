@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { wholeNumber } from '../arguments.js';
 import { type Attach, pathOf } from '../cli.js';
 import { RunHistory, eventLine } from '../render/events.js';
-import { eventAnswer } from '../shapes.js';
+import { eventAnswer, stepAnswer } from '../shapes.js';
 
 interface Options {
   after?: number;
@@ -27,6 +27,8 @@ export function addEvents(program: Command, attach: Attach): void {
     });
     if (cli.json) return rows.forEach((row) => cli.printJson(row));
     const history = new RunHistory();
+    const steps = await cli.client.list(pathOf`/v1/runs/${id}/steps`, stepAnswer, { limit: Infinity });
+    for (const step of steps.rows) history.addStep(step);
     for (const event of rows) {
       history.take(event);
       const line = eventLine(event, history, { style: cli.style, verbose: true }) ?? event.type;

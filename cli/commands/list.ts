@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Run } from '../../contracts/agentRun.js';
 import { pairs, wholeNumber } from '../arguments.js';
 import { type Attach, collect } from '../cli.js';
-import { moment, shortVersion, usd } from '../render/format.js';
+import { moment, usd } from '../render/format.js';
 import { paintStatus, why } from '../render/run.js';
 import { type Column, table } from '../render/table.js';
 import { runAnswer } from '../shapes.js';
@@ -36,7 +36,7 @@ export function addList(program: Command, attach: Attach): void {
     if (rows.length === 0) return cli.io.out('There are no such runs.\n');
     const columns: Column<Run>[] = [
       { title: 'RUN', value: (r) => r.id },
-      { title: 'AGENT', value: (r) => `${r.agent}@${shortVersion(r.agentVersion).slice(0, 8)}`, flexible: true },
+      { title: 'AGENT', value: (r) => r.agent, flexible: true },
       {
         title: 'STATUS',
         value: (r) => r.status,

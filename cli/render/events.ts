@@ -35,7 +35,8 @@ export class RunHistory {
 
   call(event: EventAnswer): string {
     const call = this.steps.get(event.step ?? 0)?.toolCalls.find((c) => c.toolCallId === event.toolCallId);
-    return call ? callText(call.tool, call.arguments) : callText(text(event, 'tool') ?? 'tool', undefined);
+    if (call === undefined) return callText(text(event, 'tool') ?? 'tool', undefined);
+    return call.arguments === undefined ? oneLine(call.summary) : callText(call.tool, call.arguments);
   }
 
   took(event: EventAnswer): string {
