@@ -131,14 +131,22 @@ export class Client {
 }
 
 function unreachable(url: string, err: unknown): Unreachable {
-  const cause = err instanceof Error && err.cause instanceof Error ? err.cause : err;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const { code, message } = causeOf(err);
   if (code === 'ECONNREFUSED') {
     return new Unreachable(
       `Nobody listens at ${url}. Start the service with \`npm start\`, or name another with --url or LONGHAUL_URL.`,
     );
   }
-  return new Unreachable(`${url} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`);
+  return new Unreachable(`${url} does not answer: ${message}`);
+}
+
+/** fetch says "fetch failed"; what happened is in its cause. */
+function causeOf(err: unknown): { code?: string | undefined; message: string } {
+  if (typeof err !== 'object' || err === null) return { message: String(err) };
+  if ('cause' in err && err.cause !== undefined) return causeOf(err.cause);
+  const message = 'message' in err && err.message !== '' ? String(err.message) : undefined;
+  const code = 'code' in err && typeof err.code === 'string' ? err.code : undefined;
+  return { code, message: message ?? code ?? 'no reason given' };
 }
 
 async function refusal(response: Response): Promise<ProblemError> {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Run } from '../../contracts/agentRun.js';
 import { pairs, wholeNumber } from '../arguments.js';
 import { type Attach, collect } from '../cli.js';
-import { moment, usd } from '../render/format.js';
+import { age, usd } from '../render/format.js';
 import { paintStatus, why } from '../render/run.js';
 import { type Column, table } from '../render/table.js';
 import { runAnswer } from '../shapes.js';
@@ -44,8 +44,10 @@ export function addList(program: Command, attach: Attach): void {
       },
       { title: 'STEPS', value: (r) => String(r.steps), align: 'right' },
       { title: 'COST', value: (r) => usd(r.costUsd), align: 'right' },
-      { title: 'CREATED', value: (r) => moment(r.createdAt) },
-      { title: 'WHY', value: (r) => why(r) ?? '', flexible: true },
+      { title: 'AGE', value: (r) => age(r.createdAt), align: 'right' },
+      ...(rows.some((r) => why(r) !== undefined)
+        ? [{ title: 'WHY', value: (r: Run) => why(r) ?? '', flexible: true }]
+        : []),
     ];
     cli.io.out(table(rows, columns, { width: cli.io.columns(), style: cli.style }));
     if (more) cli.io.err(`There are more. --limit or --all shows them.\n`);

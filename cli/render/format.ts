@@ -29,6 +29,14 @@ export function relative(iso: string, nowMs = Date.now()): string {
   return ms >= 0 ? `in ${coarse}` : `${coarse} ago`;
 }
 
+/** 17 s, 5 min, 23 h, 4 d */
+export const age = (iso: string, nowMs = Date.now()): string =>
+  length(nowMs - Date.parse(iso))
+    .replace(/\.\d/, '')
+    .split(' ')
+    .slice(0, 2)
+    .join(' ');
+
 /** 2026-11-23 12:03, in the reader's own zone. */
 export function moment(iso: string): string {
   const at = new Date(iso);

@@ -1,0 +1,112 @@
+// Deciding from a terminal: what is sent is what was shown.
+import { type FakeService, anApproval, fakeService, problem, type } from './support.js';
+
+let service: FakeService;
+afterEach(() => service.close());
+
+const decided = 'POST /v1/approvals/apr_1/decision';
+async function aPendingApproval(
+  more: object = {},
+  answer: { status?: number; body: unknown } = { body: anApproval({ status: 'approved' }) },
+) {
+  service = await fakeService({ 'GET /v1/approvals/apr_1': { body: anApproval(more) }, [decided]: answer });
+}
+const bodies = () => service.sent(decided).map((request) => request.body);
+const longhaul = (words: string[], terminal = {}) => type([...words, '--url', service.url], terminal);
+
+test('a person sees tool, arguments, reason, rule and expiry before the question', async () => {
+  await aPendingApproval();
+  const { code, out } = await longhaul(['approve', 'apr_1'], { isTerminal: true, answers: ['y'] });
+  expect(code).toBe(0);
+  const shown = out.slice(0, out.indexOf('Let it run? [y/N]'));
+  for (const fact of [
+    'refund',
+    'idempotent',
+    'orderId = RD-1077',
+    'amountUsd = 129',
+    'agreed by a person',
+    'approve[0]',
+    '2099-11-24',
+  ]) {
+    expect(shown).toContain(fact);
+  }
+  expect(bodies()).toEqual([{ decision: 'approve', argumentsDigest: 'digest-of-what-was-shown' }]);
+});
+
+test.each([['n'], [''], ['maybe'], [undefined]])('the answer %p approves nothing', async (answer) => {
+  await aPendingApproval();
+  const answers = answer === undefined ? [] : [answer];
+  const { code, err } = await longhaul(['approve', 'apr_1'], { isTerminal: true, answers });
+  expect(code).toBe(1);
+  expect(err).toContain('Nothing was decided');
+  expect(bodies()).toEqual([]);
+});
+
+test('without a terminal nothing is approved unless --yes says so', async () => {
+  await aPendingApproval();
+  const refused = await longhaul(['approve', 'apr_1']);
+  expect(refused.code).toBe(1);
+  expect(refused.err).toContain('--yes');
+  expect(bodies()).toEqual([]);
+
+  const approved = await longhaul(['approve', 'apr_1', '--yes', '--message', 'checked', '--scope', 'run']);
+  expect(approved.code).toBe(0);
+  expect(bodies()).toEqual([
+    { decision: 'approve', argumentsDigest: 'digest-of-what-was-shown', message: 'checked', scope: 'run' },
+  ]);
+});
+
+test('edited arguments go with the digest of the ones that were shown', async () => {
+  await aPendingApproval();
+  await longhaul(['approve', 'apr_1', '--edit', '{"orderId":"RD-1077","amountUsd":100}', '--yes']);
+  expect(bodies()).toEqual([
+    {
+      decision: 'edit',
+      argumentsDigest: 'digest-of-what-was-shown',
+      arguments: { orderId: 'RD-1077', amountUsd: 100 },
+    },
+  ]);
+});
+
+test.each([['{oops'], ['[1]'], ['null']])('--edit %s is refused before anything is asked', async (edit) => {
+  await aPendingApproval();
+  const { code, err } = await longhaul(['approve', 'apr_1', '--edit', edit, '--yes']);
+  expect(code).toBe(1);
+  expect(err).toContain('--edit');
+  expect(service.seen).toEqual([]);
+});
+
+test('with --json the decided approval is all that standard output has', async () => {
+  await aPendingApproval();
+  const { json, err } = await longhaul(['approve', 'apr_1', '--yes', '--json']);
+  expect(json()).toMatchObject([{ id: 'apr_1', status: 'approved' }]);
+  expect(err).toContain('orderId = RD-1077');
+});
+
+test('an approval that somebody else decided meanwhile is told as it is', async () => {
+  await aPendingApproval({}, { status: 409, body: problem('already-decided', 409, 'The approval was decided before') });
+  const { code, err } = await longhaul(['approve', 'apr_1', '--yes']);
+  expect(code).toBe(1);
+  expect(err).toContain('error: The approval was decided before (409)');
+  expect(err).toContain('request req_7');
+});
+
+test('a refusal goes to the model with its reason, and asks nobody', async () => {
+  await aPendingApproval({}, { body: anApproval({ status: 'rejected' }) });
+  const { code } = await longhaul(['reject', 'apr_1', '--message', 'Ask for a photo first.']);
+  expect(code).toBe(0);
+  expect(bodies()).toEqual([
+    { decision: 'reject', argumentsDigest: 'digest-of-what-was-shown', message: 'Ask for a photo first.' },
+  ]);
+});
+
+test('a question is answered with respond, and approve says so', async () => {
+  await aPendingApproval({ kind: 'input', tool: 'ask_person' }, { body: anApproval({ status: 'responded' }) });
+  const wrong = await longhaul(['approve', 'apr_1', '--yes']);
+  expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('longhaul respond apr_1') });
+
+  await longhaul(['respond', 'apr_1', 'Use', 'the', 'billing', 'address.']);
+  expect(bodies()).toEqual([
+    { decision: 'respond', argumentsDigest: 'digest-of-what-was-shown', message: 'Use the billing address.' },
+  ]);
+});
