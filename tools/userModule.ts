@@ -49,7 +49,7 @@ type Loader = { require(id: string, from: string): unknown };
 
 let loaded: Promise<Loader> | undefined;
 
-/** Stays for the life of the process: a tool may require more when it runs. */
+/** Stays for the life of the process: a tool may require more when it runs (tsx does not reach its `import()`). */
 function loader(): Promise<Loader> {
   loaded ??= import('tsx/cjs/api').then(({ register }) => {
     const tsx = register({ namespace: 'longhaul-tools' });

@@ -1,5 +1,5 @@
 // The user's own module, loaded by compiled code in a process of its own: Jest would replace the loading under test.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { aFolder, removeFolders } from './context.js';
@@ -33,20 +33,25 @@ beforeAll(() => {
 });
 afterAll(removeFolders);
 
-// Loads the module named by the first argument, and runs each of its tools once with {x: 'hi'}.
+// Loads each module named by the arguments, and runs each of its tools once with {x: 'hi'}.
 const LOAD = `
 const { createToolRegistry } = require('./dist/tools/registry.js');
 const { runTool } = require('./dist/tools/execution.js');
-(async () => {
-  const registry = await createToolRegistry({ userModule: process.argv[2] });
-  const ctx = { signal: new AbortController().signal, idempotencyKey: 'k' };
+const ctx = { signal: new AbortController().signal, idempotencyKey: 'k' };
+async function load(userModule) {
+  const registry = await createToolRegistry({ userModule });
   const results = {};
   for (const definition of registry.offered().filter((d) => d.source === 'module')) {
     const tool = registry.executorFor(definition);
     results[definition.name] = await runTool(tool, { x: 'hi' }, ctx, { timeoutMs: 5000 });
   }
-  process.stdout.write(JSON.stringify(results));
-})().catch((err) => { process.stderr.write(err.message); process.exitCode = 1; });
+  return { results };
+}
+(async () => {
+  const loaded = [];
+  for (const file of process.argv.slice(2)) loaded.push(await load(file).catch((err) => ({ error: err.message })));
+  process.stdout.write(JSON.stringify(loaded));
+})();
 `;
 
 function aModule(file: string, text: string): string {
@@ -55,13 +60,16 @@ function aModule(file: string, text: string): string {
   return path.join(home, file);
 }
 
-function load(module: string, cwd = home): { results?: Record<string, unknown>; error?: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(installed, 'load.cjs'), module], {
-    cwd,
-    encoding: 'utf8',
-  });
-  return status === 0 ? { results: JSON.parse(stdout) as Record<string, unknown> } : { error: stderr };
+interface Loaded {
+  results?: Record<string, unknown>;
+  error?: string;
 }
+
+function loadAll(modules: readonly string[], cwd = home): Loaded[] {
+  const args = [path.join(installed, 'load.cjs'), ...modules];
+  return JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })) as Loaded[];
+}
+const load = (module: string, cwd?: string): Loaded => loadAll([module], cwd)[0] as Loaded;
 
 const says = (text: string) => ({ kind: 'result', content: [{ type: 'text', text }], isError: false });
 
@@ -115,9 +123,9 @@ describe('a module', () => {
     expect(load(module)).toEqual({ results: { echo: says('hi') } });
   });
 
-  test('may load more of itself when a tool runs', () => {
+  test('may require more of itself when a tool runs', () => {
     aModule('lazy/words.ts', "import { ToolError } from 'longhaul';\nexport const word: string = typeof ToolError;\n");
-    const module = aModule('lazy/tools.ts', ES.replace('({ x }) => x', "async () => (await import('./words')).word"));
+    const module = aModule('lazy/tools.ts', ES.replace('({ x }) => x', "() => require('./words').word"));
     expect(load(module)).toEqual({ results: { echo: says('function') } });
   });
 
@@ -143,8 +151,10 @@ describe('a module', () => {
   });
 });
 
+const fileOf = (i: number): string => path.join(home, `refused-${i}.ts`);
+
 describe('a module that cannot be used is refused by file and reason:', () => {
-  test.each<[string, string, string]>([
+  const refused: [string, string, string][] = [
     ['it is not TypeScript', 'const a: = 3;', 'cannot be loaded: Transform failed'],
     ['it imports what is not there', "import 'left-pad';", "cannot be loaded: Cannot find module 'left-pad'"],
     ['it throws', "throw new Error('no database');", 'cannot be loaded: no database'],
@@ -159,16 +169,20 @@ describe('a module that cannot be used is refused by file and reason:', () => {
     ['a declaration is wrong', ES.replace("'echo'", "'an echo'"), 'defineTool "an echo": name: letters'],
     ['a name is there twice', `${ES}tools.push(tools[0]);`, 'defines echo, but that name is taken. Rename it.'],
     ['a name is one of ours', ES.replace("'echo'", "'ask_person'"), 'defines ask_person, but that name is taken'],
-  ])('%s', (_, text, reason) => {
-    const { error } = load(aModule('refused.ts', text));
-    expect(error).toContain(`LONGHAUL_TOOLS: ${path.join(home, 'refused.ts')}`);
-    expect(error).toContain(reason);
+  ];
+  let loaded: Loaded[];
+  beforeAll(() => {
+    loaded = loadAll(refused.map(([, text], i) => aModule(path.basename(fileOf(i)), text)));
+  });
+
+  test.each(refused.map(([why, , reason], i) => [why, reason, i] as const))('%s', (_, reason, i) => {
+    expect(loaded[i]?.error).toContain(`LONGHAUL_TOOLS: ${fileOf(i)}`);
+    expect(loaded[i]?.error).toContain(reason);
   });
 
   test('it is not there', () => {
-    const { error } = load(path.join(home, 'nowhere.ts'));
-    expect(error).toBe(
-      `LONGHAUL_TOOLS: ${path.join(home, 'nowhere.ts')} cannot be loaded: Cannot find module '${path.join(home, 'nowhere.ts')}'`,
-    );
+    const nowhere = path.join(home, 'nowhere.ts');
+    const error = `LONGHAUL_TOOLS: ${nowhere} cannot be loaded: Cannot find module '${nowhere}'`;
+    expect(load(nowhere)).toEqual({ error });
   });
 });
