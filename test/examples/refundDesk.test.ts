@@ -5,6 +5,7 @@ import { type Answer, answersAt, parseScript } from '../../embedded/scriptedMode
 import { checkAgent } from '../../harness/agents/checkAgent.js';
 import { compilePolicy } from '../../harness/policy/compilePolicy.js';
 import { tools as deskTools } from '../../examples/refund-desk/tools.js';
+import type { ToolContext } from '../../tools/execution.js';
 import { builtInTools } from '../../tools/builtIn/index.js';
 
 const folder = path.resolve(__dirname, '../../examples/refund-desk');
@@ -59,7 +60,18 @@ test('the script calls only tools that the agent has, and reads every letter', (
 test('a letter is read by its listed name and by nothing else', async () => {
   const tool = deskTools.find((t) => t.definition.name === 'read_letter');
   if (!tool) throw new Error('no read_letter');
-  const ctx = { heartbeat: () => undefined } as unknown as Parameters<typeof tool.execute>[1];
+  const ctx: ToolContext = {
+    idempotencyKey: 'run_1:toolu_1',
+    runId: 'run_1',
+    step: 1,
+    toolCallId: 'toolu_1',
+    agent: 'refund-desk',
+    signal: new AbortController().signal,
+    heartbeat: () => undefined,
+    secrets: (name) => name,
+    log: console,
+    workspaceDir: '/nonexistent',
+  };
   expect((await tool.execute({ name: '01-anna-keller.txt' }, ctx)).content).toContain('RD-1042');
   await expect(tool.execute({ name: '../agent.yaml' }, ctx)).rejects.toThrow('There is no letter ../agent.yaml');
 });
