@@ -3,12 +3,20 @@ import type { AgentDefinition, AgentTool, HttpToolDeclaration } from '../../cont
 import { durationMs } from '../../contracts/duration.js';
 import { type ToolDefinition, type ToolEffect, toolDefaults, toolEffect } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
-import { compileSchema } from '../policy/checkArguments.js';
+import { argumentNames } from '../policy/checkArguments.js';
+import { schemaProblem } from '../policy/compileSchema.js';
+import { pathText } from './filePosition.js';
 
 /** One name in an agent file for several tools. */
 export const toolGroups: Readonly<Record<string, readonly string[]>> = {
   workspace: ['workspace_list', 'workspace_read', 'workspace_write', 'workspace_edit'],
 };
+
+/** The tools that a name stands for: those of a group, or the one. */
+export const membersOf = (name: string): readonly string[] =>
+  Object.hasOwn(toolGroups, name) ? (toolGroups[name] as readonly string[]) : [name];
+
+const RESERVED = new Set([...Object.keys(toolGroups), ...Object.values(toolGroups).flat()]);
 
 export interface ToolProblem {
   path: string;
@@ -31,7 +39,8 @@ export function resolveTools(definition: AgentDefinition, offered: readonly Tool
       ? httpTool(entry, path, known, errors)
       : namedTools(typeof entry === 'string' ? { name: entry } : entry, path, known, errors);
     for (const tool of resolved) {
-      if (tools.some((t) => t.name === tool.name)) errors.push({ path, message: `${tool.name} is there twice` });
+      if (tools.some((t) => t.name === tool.name))
+        errors.push({ path, message: `${tool.name} is there twice; keep one` });
       else tools.push(tool);
     }
   });
@@ -47,14 +56,14 @@ function namedTools(
   known: ReadonlyMap<string, ToolDefinition>,
   errors: ToolProblem[],
 ): ToolDefinition[] {
-  return (toolGroups[entry.name] ?? [entry.name]).flatMap((name) => {
+  return membersOf(entry.name).flatMap((name) => {
     const tool = known.get(name);
     if (tool) return [stricter(tool, entry, path, errors)];
     const names = [...known.keys(), ...Object.keys(toolGroups)];
     errors.push({
       path,
       missing: name,
-      message: `no worker offers a tool ${name}${nearest(name, names)}; declare it here with http, or put it into LONGHAUL_TOOLS. Offered: ${names.toSorted().join(', ')}`,
+      message: `no worker offers it yet: ${name}${nearest(name, names) || ';'} start a worker whose LONGHAUL_TOOLS has it, or declare it here with http. Offered: ${names.toSorted().join(', ')}`,
     });
     return [];
   });
@@ -76,10 +85,12 @@ function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: Too
   if (entry.external === false && tool.external)
     loose('external', `${tool.name} is external; an agent cannot undo that`);
   const timeoutMs = entry.timeout === undefined ? tool.timeoutMs : durationMs(entry.timeout);
-  if (timeoutMs > tool.timeoutMs) loose('timeout', `at most ${tool.timeoutMs} ms, which the tool itself allows`);
+  if (timeoutMs > tool.timeoutMs)
+    loose('timeout', `${tool.name} takes at most ${tool.timeoutMs} ms; give the same or less`);
   const maxAttempts = entry.attempts ?? tool.maxAttempts;
-  if (maxAttempts > tool.maxAttempts) loose('attempts', `at most ${tool.maxAttempts}, which the tool itself allows`);
-  checkControls(tool.input, entry.controls, path, errors);
+  if (maxAttempts > tool.maxAttempts)
+    loose('attempts', `${tool.name} takes at most ${tool.maxAttempts}; give the same or fewer`);
+  checkControls(tool.name, tool.input, entry.controls, path, errors);
   return {
     ...tool,
     effect: entry.effect ?? tool.effect,
@@ -98,18 +109,18 @@ function httpTool(
   known: ReadonlyMap<string, ToolDefinition>,
   errors: ToolProblem[],
 ): ToolDefinition[] {
-  if (known.has(entry.name) || entry.name in toolGroups) {
+  if (known.has(entry.name) || RESERVED.has(entry.name)) {
     errors.push({ path: `${path}.name`, message: `${entry.name} is the name of an offered tool; choose another` });
   }
   if (entry.input['type'] !== 'object') {
     errors.push({ path: `${path}.input`, message: 'the arguments are an object: give `type: object`' });
   }
-  try {
-    compileSchema(entry.input);
-  } catch (err) {
-    errors.push({ path: `${path}.input`, message: `no valid JSON Schema: ${(err as Error).message}` });
+  const problem = schemaProblem(entry.input);
+  if (problem) {
+    const inner = pathText(['input', ...problem.path]);
+    errors.push({ path: `${path}.${inner}`, message: problem.message });
   }
-  checkControls(entry.input, entry.controls, path, errors);
+  checkControls(entry.name, entry.input, entry.controls, path, errors);
   return [
     {
       name: entry.name,
@@ -129,17 +140,18 @@ function httpTool(
 }
 
 function checkControls(
+  tool: string,
   input: Record<string, unknown>,
   controls: readonly string[] | undefined,
   path: string,
   errors: ToolProblem[],
 ): void {
-  const properties = Object.keys((input['properties'] as object | undefined) ?? {});
+  const properties = argumentNames(input);
   for (const [i, control] of (controls ?? []).entries()) {
     if (!properties.includes(control)) {
       errors.push({
         path: `${path}.controls[${i}]`,
-        message: `${control} is no argument${nearest(control, properties)}; the arguments are ${properties.join(', ') || 'none'}`,
+        message: `${control} is no argument of ${tool}${nearest(control, properties) || ';'} its arguments are ${properties.join(', ') || 'none'}`,
       });
     }
   }

@@ -1,0 +1,135 @@
+// From zod's issues to errors that name the field, where it stands and what to write instead.
+import type { core } from 'zod';
+import { agentApprovals, agentDefinition, agentLimits } from '../../contracts/agent.js';
+import { nearest } from '../nearest.js';
+import { type Path, type Position, pathText } from './filePosition.js';
+
+export interface AgentFileError {
+  /** `tools[1].effect`; empty for the file as a whole. */
+  path: string;
+  line?: number;
+  column?: number;
+  message: string;
+}
+
+/** More than these help nobody, and each costs a search for its line. */
+export const MAX_ERRORS = 20;
+
+type Locate = (path: Path, key?: boolean) => Position;
+
+export function explainIssues(issues: readonly core.$ZodIssue[], at: Locate): AgentFileError[] {
+  const errors: AgentFileError[] = [];
+  for (const issue of issues) {
+    if (errors.length >= MAX_ERRORS) break;
+    errors.push(...explain(issue, [], at));
+  }
+  return errors.slice(0, MAX_ERRORS);
+}
+
+function explain(issue: core.$ZodIssue, prefix: Path, at: Locate): AgentFileError[] {
+  const path = [...prefix, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.slice(0, MAX_ERRORS).map((key) => ({
+      path: pathText([...path, key]),
+      ...at([...path, key], true),
+      message: `unknown field ${key.slice(0, 100)}${nearest(key.slice(0, 100), knownFields(path))}`,
+    }));
+  }
+  if (issue.code === 'invalid_union') return explainUnion(issue, path, at);
+  return [{ path: pathText(path), ...at(path), message: remedy(issue, path) }];
+}
+
+/** Of the alternatives the one that was meant, told by the shape of what was written. */
+function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate): AgentFileError[] {
+  const { input } = issue;
+  const inner = (index: number): AgentFileError[] =>
+    (issue.errors[index] ?? []).slice(0, MAX_ERRORS).flatMap((i) => explain(i, path, at));
+  // The first alternative of both unions is a text.
+  if (typeof input === 'string') return inner(0);
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
+    if (path[0] !== 'tools') return inner(1);
+    return inner('http' in input || 'input' in input || 'description' in input ? 1 : 2);
+  }
+  const message =
+    input === undefined
+      ? `is missing; give ${wanted('', path)}`
+      : path[0] === 'tools'
+        ? `a tool is a name, or a mapping with a name; this is ${named(input)}`
+        : `one text, or named sections with a text each; this is ${named(input)}`;
+  return [{ path: pathText(path), ...at(path), message }];
+}
+
+function remedy(issue: core.$ZodIssue, path: Path): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined) return `is missing; give ${wanted(issue.expected, path)}`;
+      if (issue.expected === 'string' && typeof issue.input !== 'object') {
+        return `must be a text, and this is ${named(issue.input)}; put it in quotes: "${String(issue.input)}"`;
+      }
+      return `must be ${wanted(issue.expected, path)}, and this is ${named(issue.input)}`;
+    case 'invalid_value': {
+      const values = issue.values.map(String);
+      if (issue.input === undefined) return `is missing; give one of ${values.join(', ')}`;
+      const written = String(issue.input).slice(0, 100);
+      return `${written} is not one of ${values.join(', ')}${nearest(written, values)}`;
+    }
+    case 'too_small':
+      if (issue.origin === 'string') return 'must not be empty';
+      return `must ${issue.origin === 'array' ? 'have' : 'be'} at least ${issue.minimum}`;
+    case 'too_big':
+      if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`;
+      return `must ${issue.origin === 'array' ? 'have' : 'be'} at most ${issue.maximum}`;
+    case 'invalid_format':
+      if (path.at(-1) === 'secret') {
+        return 'must be the name of an environment variable such as REFUND_KEY; never the secret itself';
+      }
+      if (issue.format === 'url') return 'must be an http or https address, such as https://pay.example/refund';
+      return issue.message.startsWith('Invalid') ? issue.message : `must be ${issue.message}`;
+    default:
+      return issue.message;
+  }
+}
+
+function wanted(expected: string, path: Path): string {
+  if (path[0] === 'instructions') return 'one text, or named sections with a text each';
+  const names: Record<string, string> = {
+    string: 'a text',
+    int: 'a whole number',
+    number: 'a number',
+    boolean: 'true or false',
+    array: 'a list',
+    object: 'a mapping',
+    record: 'a mapping',
+  };
+  return names[expected] ?? expected;
+}
+
+function named(value: unknown): string {
+  if (value === null || value === undefined) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (typeof value === 'string') return 'a text';
+  return `the ${typeof value} ${String(value)}`;
+}
+
+const HTTP = ['url', 'secret'];
+const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue'];
+const HTTP_TOOL = [...TOOL, 'description', 'input', 'http'];
+const APPROVE = ['tool', 'effect', 'when', 'reason'];
+
+function knownFields(path: Path): string[] {
+  switch (path[0]) {
+    case undefined:
+      return Object.keys(agentDefinition.shape);
+    case 'tools':
+      return path.at(-1) === 'http' ? HTTP : HTTP_TOOL;
+    case 'approve':
+      return APPROVE;
+    case 'approvals':
+      return Object.keys(agentApprovals.shape);
+    case 'limits':
+      return Object.keys(agentLimits.shape);
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,83 @@
+// JSON Schema of a tool's arguments, compiled once. Without $schema it is draft 2020-12, as the Messages API takes it.
+import Ajv, { type ErrorObject, type Options, type ValidateFunction } from 'ajv';
+import Ajv2019 from 'ajv/dist/2019.js';
+import Ajv2020 from 'ajv/dist/2020.js';
+import type { JsonSchema } from '../../contracts/tools.js';
+import { digestOf } from '../canonical.js';
+
+const MAX_CACHED = 1000;
+
+const OPTIONS: Options = {
+  strict: false,
+  allErrors: true,
+  validateFormats: false,
+  logger: false,
+  addUsedSchema: false,
+  ownProperties: true, // `constructor` and the like are not arguments that every object has
+};
+
+const compiled = new Map<string, ValidateFunction>();
+
+/** Throws what ajv throws for a schema that is none. */
+export function compileSchema(schema: JsonSchema): ValidateFunction {
+  const key = digestOf(schema);
+  const known = compiled.get(key);
+  if (known) return known;
+  // Such a validator answers with a promise: every argument would pass, and its rejection would end the process.
+  if (schema['$async'] !== undefined) throw new TypeError('$async is not supported; remove it');
+  const validate = ajvFor(schema).compile(schema);
+  if (compiled.size >= MAX_CACHED) compiled.delete(compiled.keys().next().value as string);
+  compiled.set(key, validate);
+  return validate;
+}
+
+export interface SchemaProblem {
+  path: PropertyKey[];
+  message: string;
+}
+
+/** Where in the schema the mistake is and what it is; undefined for a schema that compiles. */
+export function schemaProblem(schema: JsonSchema): SchemaProblem | undefined {
+  try {
+    compileSchema(schema);
+    return undefined;
+  } catch (err) {
+    const [first] = metaErrors(schema);
+    if (first) return { path: pathIn(schema, first.instancePath), message: `no valid JSON Schema: ${metaText(first)}` };
+    return { path: [], message: `no valid JSON Schema: ${(err as Error).message}` };
+  }
+}
+
+function metaErrors(schema: JsonSchema): readonly ErrorObject[] {
+  try {
+    const ajv = ajvFor(schema);
+    return ajv.validateSchema(schema) === false ? (ajv.errors ?? []) : [];
+  } catch {
+    return []; // an unknown $schema; the error of compile says so
+  }
+}
+
+function metaText(err: ErrorObject): string {
+  const allowed = (err.params as { allowedValues?: unknown[] }).allowedValues;
+  return allowed === undefined ? (err.message ?? err.keyword) : `must be one of ${allowed.join(', ')}`;
+}
+
+function ajvFor(schema: JsonSchema): Ajv {
+  const draft = String(schema['$schema'] ?? '');
+  if (draft.includes('draft-07')) return new Ajv(OPTIONS);
+  return draft.includes('2019-09') ? new Ajv2019(OPTIONS) : new Ajv2020(OPTIONS);
+}
+
+/** A JSON pointer as a path, with numbers where the value has a list. */
+export function pathIn(value: unknown, pointer: string): PropertyKey[] {
+  let node = value;
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => {
+      const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+      const key = Array.isArray(node) ? Number(name) : name;
+      node = (node as Record<PropertyKey, unknown> | null | undefined)?.[key];
+      return key;
+    });
+}
