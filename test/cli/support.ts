@@ -91,6 +91,8 @@ export interface Terminal {
   columns?: number;
   /** Presses Ctrl-C when this was printed. */
   interruptAt?: string;
+  /** Called when something was printed. */
+  onOut?: () => void;
 }
 
 /** What a person would see who types these words. Without `isTerminal` it is a pipe. */
@@ -101,6 +103,7 @@ export async function type(words: string[], terminal: Terminal = {}): Promise<Ty
   const io: Io = {
     out(text) {
       shown.out += text;
+      terminal.onOut?.();
       if (terminal.interruptAt !== undefined && shown.out.includes(terminal.interruptAt)) interrupt?.();
     },
     err: (text) => void (shown.err += text),
