@@ -60,34 +60,38 @@ function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate)
 }
 
 function remedy(issue: core.$ZodIssue, path: Path): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      if (issue.input === undefined) return `is missing; give ${wanted(issue.expected, path)}`;
-      if (issue.expected === 'string' && typeof issue.input !== 'object') {
-        return `must be a text, and this is ${named(issue.input)}; put it in quotes: "${String(issue.input)}"`;
-      }
-      return `must be ${wanted(issue.expected, path)}, and this is ${named(issue.input)}`;
-    case 'invalid_value': {
-      const values = issue.values.map(String);
-      if (issue.input === undefined) return `is missing; give one of ${values.join(', ')}`;
-      const written = String(issue.input).slice(0, 100);
-      return `${written} is not one of ${values.join(', ')}${nearest(written, values)}`;
-    }
-    case 'too_small':
-      if (issue.origin === 'string') return 'must not be empty';
-      return `must ${issue.origin === 'array' ? 'have' : 'be'} at least ${issue.minimum}`;
-    case 'too_big':
-      if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`;
-      return `must ${issue.origin === 'array' ? 'have' : 'be'} at most ${issue.maximum}`;
-    case 'invalid_format':
-      if (path.at(-1) === 'secret') {
-        return 'must be the name of an environment variable such as REFUND_KEY; never the secret itself';
-      }
-      if (issue.format === 'url') return 'must be an http or https address, such as https://pay.example/refund';
-      return issue.message.startsWith('Invalid') ? issue.message : `must be ${issue.message}`;
-    default:
-      return issue.message;
+  const { input } = issue;
+  if (issue.code === 'invalid_type') {
+    if (input === undefined) return `is missing; give ${wanted(issue.expected, path)}`;
+    const quoted =
+      issue.expected === 'string' && typeof input !== 'object' ? `; put it in quotes: "${show(input)}"` : '';
+    return `must be ${wanted(issue.expected, path)}, and this is ${named(input)}${quoted}`;
   }
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String);
+    if (input === undefined) return `is missing; give one of ${values.join(', ')}`;
+    return `${show(input)} is not one of ${values.join(', ')}${nearest(show(input), values)}`;
+  }
+  if (issue.code === 'too_small') {
+    if (issue.origin === 'string') return 'must not be empty';
+    return `must ${issue.origin === 'array' ? 'have' : 'be'} at least ${issue.minimum}`;
+  }
+  if (issue.code === 'too_big') {
+    if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`;
+    return `must ${issue.origin === 'array' ? 'have' : 'be'} at most ${issue.maximum}`;
+  }
+  if (issue.code !== 'invalid_format') return issue.message;
+  if (path.at(-1) === 'secret') {
+    return 'must be the name of an environment variable such as REFUND_KEY; never the secret itself';
+  }
+  if (issue.format === 'url') return 'must be an http or https address, such as https://pay.example/refund';
+  return issue.message.startsWith('Invalid') ? issue.message : `must be ${issue.message}`;
+}
+
+/** What was written, short enough for an error; lists and mappings by their kind. */
+function show(value: unknown): string {
+  if (typeof value === 'object') return named(value);
+  return (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 100).toWellFormed();
 }
 
 function wanted(expected: string, path: Path): string {
@@ -109,7 +113,7 @@ function named(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   if (typeof value === 'string') return 'a text';
-  return `the ${typeof value} ${String(value)}`;
+  return `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
 const HTTP = ['url', 'secret'];

@@ -47,5 +47,5 @@ export const pathText = (path: Path): string =>
 export const pathOf = (text: string): PropertyKey[] =>
   [...text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g)].map(([, index, quoted, name]) => {
     if (index !== undefined) return Number(index);
-    return quoted === undefined ? (name as string) : (JSON.parse(quoted) as string);
+    return quoted === undefined ? (name ?? '') : String(JSON.parse(quoted));
   });

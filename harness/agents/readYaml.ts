@@ -1,6 +1,6 @@
 // The text of an agent file as a plain value, or errors with their lines. JSON is YAML, so one parser places both.
 import { type Document, LineCounter, type YAMLError, isScalar, parseDocument, visit } from 'yaml';
-import { notPlain } from '../policy/plainJson.js';
+import { messageOf, notPlain } from '../policy/plainJson.js';
 import { type AgentFileError, MAX_ERRORS } from './explainIssues.js';
 import { type Path, type Position, locate, pathText, place } from './filePosition.js';
 
@@ -66,19 +66,16 @@ function syntaxError(err: YAMLError, lines: LineCounter): AgentFileError {
 }
 
 function syntaxMessage(err: YAMLError): string {
-  switch (err.code) {
-    case 'TAB_AS_INDENT':
-      return 'a tab cannot indent; use spaces';
-    case 'MULTIPLE_DOCS':
-      return 'one agent to a file; remove the second --- and what follows';
-    case 'TAG_RESOLVE_FAILED':
-      return `${err.message}; remove the tag`;
-    case 'NON_STRING_KEY':
-      return 'a field name must be a text';
-    default:
-      return err.message.split('\n')[0] ?? err.message;
-  }
+  const message = err.message.split('\n')[0] ?? err.message;
+  if (err.code === 'TAG_RESOLVE_FAILED') return `${message}; remove the tag`;
+  return SYNTAX[err.code] ?? message;
 }
+
+const SYNTAX: Partial<Record<YAMLError['code'], string>> = {
+  TAB_AS_INDENT: 'a tab cannot indent; use spaces',
+  MULTIPLE_DOCS: 'one agent to a file; remove the second --- and what follows',
+  NON_STRING_KEY: 'a field name must be a text',
+};
 
 /** What JSON's own grammar refuses; a comment or a trailing comma, which YAML takes. */
 function jsonProblem(text: string, doc: Document, lines: LineCounter): AgentFileError[] {
@@ -87,7 +84,7 @@ function jsonProblem(text: string, doc: Document, lines: LineCounter): AgentFile
     JSON.parse(text);
     return [];
   } catch (err) {
-    const { message } = err as SyntaxError;
+    const message = messageOf(err);
     const position = Number(/at position (\d+)/.exec(message)?.[1] ?? text.length);
     return [{ path: '', ...place(lines, position), message: `not JSON: ${message.replace(/ \(line .*\)$/, '')}` }];
   }

@@ -14,7 +14,7 @@ export const toolGroups: Readonly<Record<string, readonly string[]>> = {
 
 /** The tools that a name stands for: those of a group, or the one. */
 export const membersOf = (name: string): readonly string[] =>
-  Object.hasOwn(toolGroups, name) ? (toolGroups[name] as readonly string[]) : [name];
+  Object.entries(toolGroups).find(([group]) => group === name)?.[1] ?? [name];
 
 const RESERVED = new Set([...Object.keys(toolGroups), ...Object.values(toolGroups).flat()]);
 

@@ -1,5 +1,5 @@
 // From a tool's argument schema to the types that CEL conditions are checked against.
-import type { JsonSchema } from '../../contracts/tools.js';
+import { isRecord } from './plainJson.js';
 
 /** A CEL type name, or an object with typed fields. */
 export type CelType = string | { [field: string]: CelType };
@@ -8,9 +8,8 @@ const MAX_DEPTH = 6;
 
 /** JSON numbers are doubles. What the schema does not say, or says in several ways, is dynamic: checked when it runs. */
 export function celTypeOf(schema: unknown, depth = 0): CelType {
-  if (typeof schema !== 'object' || schema === null || depth > MAX_DEPTH) return 'dyn';
-  const s = schema as JsonSchema;
-  switch (s['type']) {
+  if (!isRecord(schema) || depth > MAX_DEPTH) return 'dyn';
+  switch (schema['type']) {
     case 'string':
       return 'string';
     case 'boolean':
@@ -19,10 +18,12 @@ export function celTypeOf(schema: unknown, depth = 0): CelType {
     case 'integer':
       return 'double';
     case 'array':
-      return listOf(celTypeOf(s['items'], depth + 1));
+      return listOf(celTypeOf(schema['items'], depth + 1));
     case 'object': {
-      const properties = s['properties'];
-      if (typeof properties !== 'object' || properties === null) return depth === 0 ? {} : 'dyn';
+      const properties = schema['properties'];
+      if (!isRecord(properties)) {
+        return schema['additionalProperties'] === false ? {} : 'map<string, dyn>';
+      }
       return Object.fromEntries(
         Object.entries(properties).map(([name, property]) => [name, celTypeOf(property, depth + 1)]),
       );

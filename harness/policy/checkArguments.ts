@@ -3,7 +3,7 @@ import type { ErrorObject } from 'ajv';
 import type { ToolDefinition } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
 import { compileSchema, pathIn } from './compileSchema.js';
-import { notPlain } from './plainJson.js';
+import { isRecord, messageOf, notPlain } from './plainJson.js';
 import { oneLine } from './summary.js';
 
 export { compileSchema } from './compileSchema.js';
@@ -16,10 +16,11 @@ const MAX_LIST = 400;
 
 export type ArgumentsCheck = { ok: true } | { ok: false; message: string };
 
+const refuse = (problem: string): ArgumentsCheck => ({ ok: false, message: `${problem} ${NOTHING}` });
+
 const NOTHING = 'Nothing was executed; correct the arguments and call again.';
 
 export function checkArguments(tool: Pick<ToolDefinition, 'name' | 'input'>, args: unknown): ArgumentsCheck {
-  const refuse = (problem: string): ArgumentsCheck => ({ ok: false, message: `${problem} ${NOTHING}` });
   if (typeof args !== 'object' || args === null || Array.isArray(args)) {
     return refuse(`The arguments of ${tool.name} must be a JSON object. ${takes(tool)}`);
   }
@@ -40,10 +41,10 @@ function schemaProblems(tool: Pick<ToolDefinition, 'input'>, args: object): stri
   let errors: readonly ErrorObject[];
   try {
     const validate = compileSchema(tool.input);
-    if (validate(args) === true) return undefined;
+    if (validate(args)) return undefined;
     errors = validate.errors ?? [];
   } catch (err) {
-    return cut(oneLine(`the tool's own schema cannot be used (${(err as Error).message}), use another tool`), 300);
+    return cut(oneLine(`the tool's own schema cannot be used (${messageOf(err)}), use another tool`), 300);
   }
   // A choice is explained by its own line; the errors inside of each alternative contradict each other.
   const texts = new Set(errors.slice(0, 50).map((err) => describe(err, args, tool.input)));
@@ -74,7 +75,7 @@ function describe(err: ErrorObject, args: object, schema: Record<string, unknown
 }
 
 export const argumentNames = (schema: Record<string, unknown>): string[] =>
-  Object.keys((schema['properties'] as object | undefined) ?? {});
+  isRecord(schema['properties']) ? Object.keys(schema['properties']) : [];
 
 function takes(tool: Pick<ToolDefinition, 'name' | 'input'>): string {
   const names = argumentNames(tool.input);

@@ -1,10 +1,11 @@
 // Rules that judge a tool call: compiled and type-checked once, against each tool's own argument schema.
 // Any deny refuses; else any ask asks; else the call runs. A rule that cannot be evaluated counts for caution.
-import { Environment } from '@marcbachmann/cel-js';
 import type { AgentDefinition, ApproveRule } from '../../contracts/agent.js';
 import type { ToolDefinition, ToolVerdict } from '../../contracts/tools.js';
+import { membersOf } from '../agents/resolveTools.js';
 import { nearest } from '../nearest.js';
-import { celTypeOf } from './celTypes.js';
+import { type Condition, type Environments, compileConditions } from './conditions.js';
+import { oneLine } from './summary.js';
 
 /** What a condition may look at beside the call itself. */
 export interface PolicyFacts {
@@ -30,8 +31,6 @@ export interface PolicyError {
   message: string;
 }
 
-type Condition = (context: Record<string, unknown>) => unknown;
-
 interface Rule {
   id: string;
   effect: 'ask' | 'deny';
@@ -45,14 +44,15 @@ export function compilePolicy(
   tools: readonly ToolDefinition[],
 ): { ok: true; policy: Policy } | { ok: false; errors: PolicyError[] } {
   const errors: PolicyError[] = [];
-  const rules = definition.approve.map((entry, i) => compileRule(entry, `approve[${i}]`, tools, errors));
+  const environments: Environments = new Map();
+  const rules = definition.approve.map((entry, i) => compileRule(entry, `approve[${i}]`, tools, environments, errors));
   return errors.length > 0
     ? { ok: false, errors }
     : { ok: true, policy: { judge: (...call) => judge(rules, ...call) } };
 }
 
 function judge(rules: readonly Rule[], tool: ToolDefinition, args: unknown, facts: PolicyFacts): Verdict {
-  if (tool.waits === 'person') return { verdict: 'ask', rule: tool.name, reason: 'the model asks a person' };
+  if (tool.waits === 'person') return { verdict: 'ask', rule: 'ask_person', reason: 'the model asks a person' };
   const context = { tool: tool.name, effect: tool.effect, external: tool.external, arguments: args, ...facts };
   let asks: Verdict | undefined;
   for (const rule of rules) {
@@ -74,65 +74,36 @@ function applies(condition: Condition | 'always', context: Record<string, unknow
   }
 }
 
-function compileRule(entry: ApproveRule, path: string, tools: readonly ToolDefinition[], errors: PolicyError[]): Rule {
-  if (entry.tool !== undefined && !tools.some((t) => t.name === entry.tool)) {
+function compileRule(
+  entry: ApproveRule,
+  path: string,
+  tools: readonly ToolDefinition[],
+  environments: Environments,
+  errors: PolicyError[],
+): Rule {
+  const named = entry.tool === undefined ? tools : tools.filter((t) => membersOf(entry.tool ?? '').includes(t.name));
+  const subjects = named.filter((t) => (entry.effect ?? t.effect) === t.effect && t.waits !== 'person');
+  if (entry.tool !== undefined && named.length === 0) {
     const names = tools.map((t) => t.name);
-    errors.push({ path: `${path}.tool`, message: `the agent has no tool ${entry.tool}${nearest(entry.tool, names)}` });
+    const known = nearest(entry.tool, names) || (names.length === 0 ? '; it has none' : `; it has ${names.join(', ')}`);
+    errors.push({ path: `${path}.tool`, message: `the agent has no tool ${entry.tool}${known}` });
+  } else if (entry.tool !== undefined && entry.effect !== undefined && subjects.length === 0) {
+    const effects = [...new Set(named.map((t) => t.effect))].join(', ');
+    const message = `${entry.tool} is ${effects}, so this rule never applies; remove effect, or write ${effects}`;
+    errors.push({ path: `${path}.effect`, message });
   }
-  const subjects = tools.filter(
-    (t) => (entry.tool ?? t.name) === t.name && (entry.effect ?? t.effect) === t.effect && t.waits !== 'person',
-  );
-  const conditions = new Map<string, Condition | 'always'>();
-  for (const tool of subjects) {
-    const compiled = entry.when === undefined ? 'always' : compileCondition(entry.when, tool);
-    if (typeof compiled === 'string' || typeof compiled === 'function') conditions.set(tool.name, compiled);
-    else if (!errors.some((e) => e.path === `${path}.when`)) errors.push({ path: `${path}.when`, ...compiled });
+  const conditions = new Map<string, Condition | 'always'>(subjects.map((tool) => [tool.name, 'always']));
+  if (entry.when !== undefined) {
+    const compiled = compileConditions(entry.when, subjects, environments);
+    if (compiled.ok) compiled.of.forEach((condition, name) => conditions.set(name, condition));
+    else errors.push({ path: `${path}.when`, message: compiled.message });
   }
   return {
     id: path,
     effect: 'ask',
-    reason: entry.reason ?? describe(entry),
+    reason: oneLine(entry.reason ?? describe(entry)),
     conditionFor: (tool) => conditions.get(tool.name),
   };
-}
-
-function compileCondition(when: string, tool: ToolDefinition): Condition | { message: string } {
-  const env = new Environment()
-    .registerVariable('tool', 'string')
-    .registerVariable('effect', 'string')
-    .registerVariable('external', 'bool')
-    .registerVariable('arguments', { schema: celTypeOf(tool.input) as Record<string, string> })
-    .registerVariable('agent', 'string')
-    .registerVariable('tenant', 'string')
-    .registerVariable('now', 'google.protobuf.Timestamp')
-    .registerVariable('run', {
-      schema: { steps: 'double', toolCalls: 'double', costUsd: 'double', metadata: 'map<string, string>' },
-    });
-  const checked = env.check(when);
-  if (!checked.valid) return { message: explain(checked.error as CelError, when, tool) };
-  if (checked.type !== 'bool' && checked.type !== 'dyn') {
-    return { message: `the condition must be true or false, but it is of type ${checked.type}` };
-  }
-  return env.parse(when);
-}
-
-interface CelError {
-  code: string;
-  summary?: string;
-  message: string;
-  range?: { start: number; end: number };
-}
-
-function explain(err: CelError, when: string, tool: ToolDefinition): string {
-  const summary = err.summary ?? err.message.split('\n')[0] ?? err.message;
-  const column = err.range ? ` (at character ${err.range.start + 1})` : '';
-  if (err.code === 'no_such_key' && err.range) {
-    const name = when.slice(err.range.start, err.range.end);
-    const known = Object.keys((tool.input['properties'] as object | undefined) ?? {});
-    return `${tool.name} has no argument ${name}${nearest(name, known)}; it has ${known.join(', ') || 'none'}${column}`;
-  }
-  const number = /double .* int|int .* double/.test(summary) ? '; JSON numbers are doubles: write 50.0 for 50' : '';
-  return `${summary}${number}${column}, checked against the arguments of ${tool.name}`;
 }
 
 function describe(entry: ApproveRule): string {

@@ -4,6 +4,7 @@ import Ajv2019 from 'ajv/dist/2019.js';
 import Ajv2020 from 'ajv/dist/2020.js';
 import type { JsonSchema } from '../../contracts/tools.js';
 import { digestOf } from '../canonical.js';
+import { messageOf } from './plainJson.js';
 
 const MAX_CACHED = 1000;
 
@@ -26,7 +27,8 @@ export function compileSchema(schema: JsonSchema): ValidateFunction {
   // Such a validator answers with a promise: every argument would pass, and its rejection would end the process.
   if (schema['$async'] !== undefined) throw new TypeError('$async is not supported; remove it');
   const validate = ajvFor(schema).compile(schema);
-  if (compiled.size >= MAX_CACHED) compiled.delete(compiled.keys().next().value as string);
+  const [oldest] = compiled.keys();
+  if (compiled.size >= MAX_CACHED && oldest !== undefined) compiled.delete(oldest);
   compiled.set(key, validate);
   return validate;
 }
@@ -44,7 +46,7 @@ export function schemaProblem(schema: JsonSchema): SchemaProblem | undefined {
   } catch (err) {
     const [first] = metaErrors(schema);
     if (first) return { path: pathIn(schema, first.instancePath), message: `no valid JSON Schema: ${metaText(first)}` };
-    return { path: [], message: `no valid JSON Schema: ${(err as Error).message}` };
+    return { path: [], message: `no valid JSON Schema: ${messageOf(err)}` };
   }
 }
 
@@ -63,7 +65,7 @@ function metaText(err: ErrorObject): string {
 }
 
 function ajvFor(schema: JsonSchema): Ajv {
-  const draft = String(schema['$schema'] ?? '');
+  const draft = typeof schema['$schema'] === 'string' ? schema['$schema'] : '';
   if (draft.includes('draft-07')) return new Ajv(OPTIONS);
   return draft.includes('2019-09') ? new Ajv2019(OPTIONS) : new Ajv2020(OPTIONS);
 }
@@ -77,7 +79,7 @@ export function pathIn(value: unknown, pointer: string): PropertyKey[] {
     .map((part) => {
       const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
       const key = Array.isArray(node) ? Number(name) : name;
-      node = (node as Record<PropertyKey, unknown> | null | undefined)?.[key];
+      node = typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined;
       return key;
     });
 }

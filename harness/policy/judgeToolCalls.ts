@@ -6,6 +6,7 @@ import { digestOf } from '../canonical.js';
 import { nearest } from '../nearest.js';
 import { checkArguments } from './checkArguments.js';
 import type { Policy, PolicyFacts } from './compilePolicy.js';
+import { notPlain } from './plainJson.js';
 import { oneLine, summaryOf } from './summary.js';
 
 export interface JudgeInput {
@@ -19,6 +20,8 @@ export interface JudgeInput {
   /** Tools that a person approved for the rest of the run. */
   approvedForRun: ReadonlySet<string>;
   facts: PolicyFacts;
+  /** Calls of one reply above this number are rejected. */
+  maxToolCallsPerStep?: number;
 }
 
 export interface JudgedCall {
@@ -45,22 +48,31 @@ export interface Judgement {
 
 const MAX_CALLS = 64;
 const VALID_ID = /^[a-zA-Z0-9_-]{1,128}$/;
+/** Ids that `uniqueId` makes. A model cannot use them, so that a made one never meets an id of an earlier step. */
+const MADE_ID = /^call_s\d+_\d+/;
+
+/** An id that a call of a model may have; only such ids need to be looked up among the run's earlier ones. */
+export const isToolCallId = (id: unknown): id is string =>
+  typeof id === 'string' && VALID_ID.test(id) && !MADE_ID.test(id);
 
 export function judgeToolCalls(input: JudgeInput): Judgement {
-  const uses = input.content.filter((block) => block.type === 'tool_use');
+  // A block that is no object would make every later request invalid.
+  const blocks = input.content.filter(isObject);
+  const uses = blocks.filter((block) => block.type === 'tool_use');
   const counts = new Map<unknown, number>();
   for (const use of uses) counts.set(use['id'], (counts.get(use['id']) ?? 0) + 1);
   const taken = new Set<string>(input.seenToolCallIds);
   const repairedIds: Judgement['repairedIds'] = [];
   const calls: JudgedCall[] = [];
 
-  const content = input.content.map((block): ContentBlock => {
+  const content = blocks.map((block): ContentBlock => {
     if (block.type !== 'tool_use') return block;
     const index = calls.length;
     const toolCallId = uniqueId(block['id'], input.step, index, taken);
     if (toolCallId !== block['id']) repairedIds.push({ from: printable(block['id']), to: toolCallId });
     const name = validName(block['name']);
-    const args = isObject(block['input']) ? block['input'] : {};
+    // What has no canonical form is not kept: neither a digest nor a later request can be made of it.
+    const args = isObject(block['input']) && !notPlain(block['input']) ? block['input'] : {};
     const idProblem = problemOfId(block['id'], counts, input.seenToolCallIds);
     calls.push(judgeOne(input, { toolCallId, index, name, block, args, idProblem }));
     const unchanged = toolCallId === block['id'] && name === block['name'] && args === block['input'];
@@ -101,10 +113,11 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
     return rejected('cut-off', `${CUT_OFF} Nothing was executed. Send the call again, shorter.`);
   }
   if (p.idProblem !== undefined) return rejected('tool-call-id', p.idProblem);
-  if (p.index >= MAX_CALLS) {
+  const maxCalls = input.maxToolCallsPerStep ?? MAX_CALLS;
+  if (p.index >= maxCalls) {
     return rejected(
       'too-many-calls',
-      `At most ${MAX_CALLS} calls are taken in one reply. Nothing was executed; call again.`,
+      `At most ${maxCalls} calls are taken in one reply. Nothing was executed; call again.`,
     );
   }
   if (tool === undefined) return rejected('unknown-tool', unknownTool(p.name, input.tools));
@@ -136,8 +149,7 @@ function unknownTool(name: string, tools: readonly ToolDefinition[]): string {
 }
 
 function problemOfId(id: unknown, counts: ReadonlyMap<unknown, number>, seen: ReadonlySet<string>): string | undefined {
-  if (typeof id !== 'string' || !VALID_ID.test(id))
-    return 'The call had no valid id. Nothing was executed; call again.';
+  if (!isToolCallId(id)) return 'The call had no valid id. Nothing was executed; call again.';
   if ((counts.get(id) ?? 0) > 1) {
     return `Several calls of this reply had the id ${id}. None of them was executed; call again.`;
   }
@@ -147,7 +159,7 @@ function problemOfId(id: unknown, counts: ReadonlyMap<unknown, number>, seen: Re
 
 /** The id itself where it is valid and free; else one that every attempt derives again. Ids taken are added. */
 function uniqueId(id: unknown, step: number, index: number, taken: Set<string>): string {
-  let unique = typeof id === 'string' && VALID_ID.test(id) ? id : `call_s${step}_${index}`;
+  let unique = isToolCallId(id) ? id : `call_s${step}_${index}`;
   for (let n = 0; taken.has(unique); n++) unique = `call_s${step}_${index}_${n}`;
   taken.add(unique);
   return unique;
@@ -160,6 +172,6 @@ function validName(name: unknown): string {
 }
 
 const printable = (id: unknown): string =>
-  (typeof id === 'string' ? id : JSON.stringify(id ?? null)).slice(0, 200).toWellFormed();
-const isObject = (value: unknown): value is object =>
+  oneLine((typeof id === 'string' ? id : `(${id === null ? 'null' : typeof id})`).slice(0, 200));
+const isObject = <T>(value: T): value is T & object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -8,6 +8,11 @@ export interface NotPlain {
 /** Levels of nesting; far above what tools and schemas use, far below what overflows a stack. */
 export const MAX_NESTING = 64;
 
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const messageOf = (err: unknown): string => (err instanceof Error ? err.message : String(err));
+
 /** The first place that is not plain JSON, or undefined. A cycle shows as nesting without end. */
 export function notPlain(value: unknown): NotPlain | undefined {
   return inspect(value, []);
@@ -15,19 +20,14 @@ export function notPlain(value: unknown): NotPlain | undefined {
 
 function inspect(value: unknown, path: readonly PropertyKey[]): NotPlain | undefined {
   const at = (message: string): NotPlain => ({ path: [...path], message });
-  switch (typeof value) {
-    case 'boolean':
-      return undefined;
-    case 'string':
-      return value.isWellFormed() ? undefined : at('holds half of a character (a lone surrogate); remove it');
-    case 'number':
-      return Number.isFinite(value) ? undefined : at(`${value} is not a number that JSON has; give a finite one`);
-    case 'object':
-      break;
-    default:
-      return at(`a ${typeof value} has no JSON form`);
+  if (value === null || typeof value === 'boolean') return undefined;
+  if (typeof value === 'string') {
+    return value.isWellFormed() ? undefined : at('holds half of a character (a lone surrogate); remove it');
   }
-  if (value === null) return undefined;
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : at(`${value} is not a number that JSON has; give a finite one`);
+  }
+  if (typeof value !== 'object') return at(`a ${typeof value} has no JSON form`);
   if (path.length >= MAX_NESTING) {
     return { path: path.slice(0, 3), message: `nested too deeply; at most ${MAX_NESTING} levels are taken` };
   }

@@ -18,9 +18,12 @@ function short(value: unknown): string {
   return text.length <= MAX_VALUE ? text : `${text.slice(0, MAX_VALUE)}…`;
 }
 
-/** Without control characters and broken surrogates, which neither Temporal nor a text column takes. */
-// eslint-disable-next-line no-control-regex -- control characters are what is taken out
-export const oneLine = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').toWellFormed();
+// Control characters, line and paragraph separators, invisible ones, and those that reverse the order of text: with
+// them a value could show a person something else than what runs.
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+/gu;
+
+/** One line that looks like what it is; also without broken surrogates, which no text column takes. */
+export const oneLine = (text: string): string => text.toWellFormed().replaceAll(UNSEEN, ' ');
 
 function cut(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
