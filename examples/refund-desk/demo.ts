@@ -56,7 +56,7 @@ async function main(): Promise<number> {
   } finally {
     for (const stop of stops) await stop();
     if (stage !== undefined) {
-      say('\nEverything is stopped. `npm start` shows the same runs again; `npm run demo` plays it again.');
+      say(`\nEverything is stopped; what happened is kept in ${config.dataDir}. \`npm run demo\` plays it again.`);
     }
   }
 }

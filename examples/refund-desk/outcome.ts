@@ -53,7 +53,7 @@ export async function showOutcome(stage: Stage, cli: Cli, played: Played): Promi
   title('Look at it, while it runs (--keep leaves it running)');
   if (run.links.temporal !== undefined) io.out(`  Temporal UI   ${run.links.temporal}\n`);
   io.out(`  API           ${services.apiUrl}/docs   (key: ${services.adminKeyFile})\n`);
-  io.out(`  this command  npx longhaul show ${run.id} --url ${services.apiUrl}\n`);
+  io.out(`  command line  LONGHAUL_DATA_DIR=${stage.dataDir} npx longhaul show ${run.id} --url ${services.apiUrl}\n`);
   io.out(`  log           ${stage.logFile}\n`);
   return broken.map(([text]) => text);
 }

@@ -13,8 +13,10 @@ import type { Stage } from './stage.js';
 
 const INPUT = 'Work through the letters of today and write report.md.';
 
-/** Without any event for this long, in milliseconds, something is wrong. A real model may think for minutes. */
-const SILENCE_MS = { scripted: 90_000, real: 600_000 };
+/** Without progress for this long, in milliseconds, something is wrong. A real model may think for minutes. */
+const STANDSTILL_MS = { scripted: 90_000, real: 300_000 };
+/** Asking again and again is no progress. */
+const NO_PROGRESS: ReadonlySet<string> = new Set(['model.requested', 'model.failed', 'tool.failed', 'run.waiting']);
 
 export interface Played {
   runId: string;
@@ -91,13 +93,15 @@ async function killInsidePayment(
 async function watch(stage: Stage, director: Director, runId: string, signal: AbortSignal): Promise<void> {
   const { cli } = director;
   const history = new RunHistory();
-  const silenceMs = stage.model.startsWith('scripted/') ? SILENCE_MS.scripted : SILENCE_MS.real;
+  const patienceMs = stage.model.startsWith('scripted/') ? STANDSTILL_MS.scripted : STANDSTILL_MS.real;
+  let said = '';
   const tooLong = new AbortController();
-  const watchdog = setTimeout(() => tooLong.abort(), silenceMs);
+  const watchdog = setTimeout(() => tooLong.abort(), patienceMs);
   try {
     for await (const message of events(stage, runId, AbortSignal.any([signal, tooLong.signal]))) {
-      watchdog.refresh();
       const event = eventAnswer.parse(JSON.parse(message.data));
+      if (!NO_PROGRESS.has(event.type)) watchdog.refresh();
+      if (event.type === 'model.failed') said = `; the model: ${String(event.data['message'])}`;
       history.take(event);
       await learnStep(stage, history, runId, event);
       const line = eventLine(event, history, { style: cli.style, verbose: false });
@@ -112,7 +116,7 @@ async function watch(stage: Stage, director: Director, runId: string, signal: Ab
   } finally {
     clearTimeout(watchdog);
   }
-  if (tooLong.signal.aborted) throw new Error(`nothing happened for ${silenceMs / 1000} seconds`);
+  if (tooLong.signal.aborted) throw new Error(`no progress for ${patienceMs / 1000} seconds${said}`);
 }
 
 function events({ client }: Stage, runId: string, signal: AbortSignal) {
