@@ -85,7 +85,9 @@ function jsonProblem(text: string, doc: Document, lines: LineCounter): AgentFile
     return [];
   } catch (err) {
     const message = messageOf(err);
-    const position = Number(/at position (\d+)/.exec(message)?.[1] ?? text.length);
+    // V8 names no position for a token it never expects, and none at the end.
+    const named = /at position (\d+)/.exec(message)?.[1];
+    const position = named === undefined ? (message.includes('end of JSON') ? text.length : 0) : Number(named);
     return [{ path: '', ...place(lines, position), message: `not JSON: ${message.replace(/ \(line .*\)$/, '')}` }];
   }
 }
