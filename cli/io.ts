@@ -23,7 +23,8 @@ export const processIo = (): Io => ({
   env: process.env,
   isTerminal: process.stdout.isTTY,
   canAsk: process.stdin.isTTY && process.stdout.isTTY,
-  columns: () => process.stdout.columns ?? 100,
+  // A terminal that does not know its width says 0.
+  columns: () => process.stdout.columns || 100,
   ask,
   async readStdin() {
     const chunks: Buffer[] = [];

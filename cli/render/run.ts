@@ -33,7 +33,8 @@ export function why(run: Run): string | undefined {
 export function summary(run: Run, style: Style): string {
   const from = run.startedAt ?? run.createdAt;
   const took = run.endedAt === undefined ? [] : [length(Date.parse(run.endedAt) - Date.parse(from))];
-  const reason = why(run);
+  // The message of a failure stands in the last event and in `longhaul show`.
+  const reason = run.status === 'failed' ? run.error?.type : why(run);
   return [
     style.bold(paintStatus(run.status, style)) + (reason === undefined ? '' : ` (${oneLine(reason)})`),
     plural(run.steps, 'step'),
