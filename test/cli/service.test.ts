@@ -58,7 +58,7 @@ test('an API that is killed and started again is watched on without gap or repea
   const id = String(run?.['id']);
   const approval = await theApprovalOf(id);
   let watching: Promise<Typed> | undefined;
-  await new Promise<void>((onOut) => {
+  await new Promise<string>((onOut) => {
     const words = ['watch', id, '--json', '--url', service.apiUrl, '--key', service.adminKey];
     watching = type(words, { onOut });
   });

@@ -91,8 +91,8 @@ export interface Terminal {
   columns?: number;
   /** Presses Ctrl-C when this was printed. */
   interruptAt?: string;
-  /** Called when something was printed. */
-  onOut?: () => void;
+  /** Called when something was printed, with everything that was. */
+  onOut?: (out: string) => void;
 }
 
 /** What a person would see who types these words. Without `isTerminal` it is a pipe. */
@@ -103,7 +103,7 @@ export async function type(words: string[], terminal: Terminal = {}): Promise<Ty
   const io: Io = {
     out(text) {
       shown.out += text;
-      terminal.onOut?.();
+      terminal.onOut?.(shown.out);
       if (terminal.interruptAt !== undefined && shown.out.includes(terminal.interruptAt)) interrupt?.();
     },
     err: (text) => void (shown.err += text),

@@ -188,6 +188,29 @@ test('pieces of a reply are JSON lines of their own when they are asked for', as
   expect(service.sent('GET /v1/runs/run_1/stream')[0]?.query).toEqual({ deltas: 'true' });
 });
 
+test('on a terminal a line at the bottom says what is happening now, and is gone at the end', async () => {
+  let goOn: (() => void) | undefined;
+  service = await fakeService({
+    ...routesOf(),
+    'GET /v1/runs/run_1/stream': (request, response) => {
+      sendFrom(EVENTS, request, response, 4);
+      goOn = () => {
+        for (const event of EVENTS.slice(4)) response.write(frame(event));
+        response.end();
+      };
+    },
+  });
+  const { out } = await type(['watch', 'run_1', '--url', service.url], {
+    isTerminal: true,
+    env: { NO_COLOR: '1' },
+    onOut: (soFar) => soFar.includes('step 1  the model is working') && goOn?.(),
+  });
+  expect(out).toContain('step 1  the model is working');
+  const [, end = ''] = out.split('run completed\n');
+  const cleared = '\u001b[2K';
+  expect(end.slice(end.lastIndexOf(cleared) + cleared.length)).toMatch(/^\ncompleted {2}2 steps/);
+});
+
 test('control characters that a model or a customer wrote do not reach the terminal', async () => {
   service = await fakeService({
     ...routesOf('completed', { output: { text: 'a\u001b[2Jb\u0007', content: [] } }),
