@@ -159,7 +159,7 @@ function problemOfId(id: unknown, counts: ReadonlyMap<unknown, number>, seen: Re
 
 /** The id itself where it is valid and free; else one that every attempt derives again. Ids taken are added. */
 function uniqueId(id: unknown, step: number, index: number, taken: Set<string>): string {
-  let unique = isToolCallId(id) ? id : `call_s${step}_${index}`;
+  let unique = isToolCallId(id) && !taken.has(id) ? id : `call_s${step}_${index}`;
   for (let n = 0; taken.has(unique); n++) unique = `call_s${step}_${index}_${n}`;
   taken.add(unique);
   return unique;
