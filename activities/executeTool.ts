@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { ToolCallInput } from '../contracts/agentRun.js';
 import type { ContentBlock } from '../contracts/conversation.js';
 import type { ToolOutcome } from '../contracts/tools.js';
-import { type Settled, type ToolContext, runTool } from '../tools/execution.js';
+import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, runTool } from '../tools/execution.js';
+import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
@@ -33,25 +34,33 @@ async function run(deps: Deps, input: ToolCallInput, claim: Claim): Promise<Sett
     return { kind: 'result', content: textBlocks(text), isError: true };
   }
   const context = toolContext(deps, input, claim);
-  if (claim.recheck && executor.reconcile) return reconcile(executor.reconcile, context, claim);
+  if (claim.recheck && executor.reconcile) {
+    const found = await reconcile(executor, context, claim);
+    if (found) return found;
+  }
   return runTool(executor, claim.arguments, context, { timeoutMs: claim.tool.timeoutMs });
 }
 
-/** An earlier attempt died inside the tool: the destination knows what became of the key. */
-async function reconcile(
-  ask: NonNullable<import('../tools/execution.js').ToolExecutor['reconcile']>,
-  context: ToolContext,
-  claim: Claim,
-): Promise<Settled> {
-  try {
-    const answer = await ask(context.idempotencyKey, context);
-    if (answer === 'unknown') return { kind: 'unknown', text: UNKNOWN_TEXT };
-    if (answer.happened) return { kind: 'result', content: textBlocks(String(answer.result)), isError: false };
-    const executor = { definition: claim.tool };
-    return { kind: 'unavailable', text: `${executor.definition.name} did not happen; it is tried again` };
-  } catch (err) {
-    return { kind: 'unavailable', text: err instanceof Error ? err.message : String(err) };
+/** An earlier attempt died inside the tool: the destination knows what became of the key. undefined: nothing yet. */
+async function reconcile(executor: ToolExecutor, context: ToolContext, claim: Claim): Promise<Settled | undefined> {
+  let answer: Reconciled = 'unknown';
+  const asking: ToolExecutor = {
+    definition: claim.tool,
+    async execute(_args, ctx) {
+      answer = (await executor.reconcile?.(ctx.idempotencyKey, ctx)) ?? 'unknown';
+      return { content: '' };
+    },
+  };
+  const asked = await runTool(asking, undefined, context, { timeoutMs: claim.tool.timeoutMs });
+  if (asked.kind !== 'result' || asked.isError) {
+    return { kind: 'unavailable', text: `What became of ${claim.tool.name} could not be found out.` };
   }
+  return settledAnswer(answer);
+}
+
+function settledAnswer(answer: Reconciled): Settled | undefined {
+  if (answer === 'unknown') return { kind: 'unknown', text: UNKNOWN_TEXT };
+  return answer.happened ? { kind: 'result', ...keptBlocks(resultOf(answer.result)) } : undefined;
 }
 
 const UNKNOWN_TEXT =

@@ -48,7 +48,10 @@ export function startSweep(deps: { pool: Pool; workflows: ApiDeps['workflows']; 
   let timer: NodeJS.Timeout | undefined;
   let sweeping = Promise.resolve();
   const next = (): void => {
-    if (!stopped) timer = setTimeout(() => (sweeping = sweep()), SWEEP_MS);
+    if (stopped) return;
+    timer = setTimeout(() => {
+      sweeping = sweep();
+    }, SWEEP_MS);
   };
   const sweep = async (): Promise<void> => {
     await sweepOnce(deps).catch((err: unknown) => deps.log.warn({ err }, 'the sweep failed; it tries again'));

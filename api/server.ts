@@ -2,7 +2,7 @@
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { newMessageId } from '../harness/ids.js';
 import { requireKeys } from './auth.js';
@@ -18,9 +18,10 @@ import { runRoutes } from './routes/runs.js';
 import { stepRoutes } from './routes/steps.js';
 
 export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
-  const app = fastify({
-    loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+  const loggerInstance: FastifyBaseLogger = deps.log;
+  const app: FastifyInstance = fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     genReqId: () => newMessageId().replace('msg_', 'req_'),
     // Slow loris: headers and body must arrive within a minute. Streams are answers and have no limit.
@@ -30,10 +31,10 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  handleErrors(app as unknown as FastifyInstance);
-  requireKeys(app as unknown as FastifyInstance, deps.pool);
+  handleErrors(app);
+  requireKeys(app, deps.pool);
   await app.register(helmet, { contentSecurityPolicy: false });
-  await describe(app as unknown as FastifyInstance);
+  await describe(app);
   await app.register(healthRoutes(deps));
   await app.register(
     async (v1) => {
@@ -47,7 +48,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     },
     { prefix: '/v1' },
   );
-  return app as unknown as FastifyInstance;
+  return app;
 }
 
 async function describe(app: FastifyInstance): Promise<void> {

@@ -24,9 +24,17 @@ export async function isPortFree(port: number): Promise<boolean> {
   });
 }
 
-/** The remembered port while it is free, else another. */
+/** A server that was killed may hold its port for a moment longer than it seems to live. In milliseconds. */
+const PORT_MS = 5000;
+
+/** The remembered port when it is free or becomes so soon, else another. */
 export async function portOr(remembered: number | undefined): Promise<number> {
-  return remembered !== undefined && (await isPortFree(remembered)) ? remembered : freePort();
+  if (remembered === undefined) return freePort();
+  const free = waitFor(`port ${remembered}`, () => isPortFree(remembered), PORT_MS);
+  return free.then(
+    () => remembered,
+    () => freePort(),
+  );
 }
 
 /** Is nothing left of it? A zombie, which answers to signals until its parent reads it, still counts for PostgreSQL. */

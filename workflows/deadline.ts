@@ -5,10 +5,10 @@ import type { RunState } from './runState.js';
 
 export async function withDeadline(run: RunState, work: () => Promise<RunOutcome>): Promise<RunOutcome> {
   const scope = new CancellationScope();
-  let done = false;
+  const state = { done: false };
   let passed = false;
   const watch = async (): Promise<void> => {
-    while (!done) {
+    while (!state.done) {
       const { deadlineMs } = run.control.limits;
       const left = deadlineMs - Date.now();
       if (left <= 0) {
@@ -16,7 +16,7 @@ export async function withDeadline(run: RunState, work: () => Promise<RunOutcome
         scope.cancel();
         return;
       }
-      const moved = () => done || run.control.limits.deadlineMs !== deadlineMs;
+      const moved = () => state.done || run.control.limits.deadlineMs !== deadlineMs;
       await condition(moved, left, { summary: 'deadline of the run' });
     }
   };
@@ -30,7 +30,7 @@ export async function withDeadline(run: RunState, work: () => Promise<RunOutcome
     if (passed && isCancellation(err)) return { status: 'stopped', reason: 'limit_time' };
     throw err;
   } finally {
-    done = true;
+    state.done = true;
     await watching;
   }
 }

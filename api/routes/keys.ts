@@ -40,7 +40,7 @@ export const keyRoutes =
               .string()
               .min(1)
               .max(100)
-              .regex(/^[^\u0000-\u001f]+$/, 'no control characters'),
+              .regex(/^\P{Cc}+$/u, 'no control characters'),
             roles: z.array(role).min(1),
           }),
           response: { 201: keyShape.extend({ key: z.string() }) },

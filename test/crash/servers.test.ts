@@ -20,7 +20,7 @@ let closeModel: () => Promise<void>;
 beforeAll(async () => {
   dataDir = mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, 'servers-'));
   const scripted = await startScriptedModel();
-  closeModel = scripted.close;
+  closeModel = () => scripted.close();
   model = new ScriptedModelControl(scripted.url);
   sink = await startSink();
   services = await startServices({
@@ -53,7 +53,7 @@ async function aRunInTheMiddle(name: string): Promise<{ id: string; letGo: () =>
   const hold = sink.holdNext('/look');
   const { id } = await api.startRun(name);
   await hold.arrived;
-  return { id, letGo: hold.release };
+  return { id, letGo: () => hold.release() };
 }
 
 async function expectItCompletesOnce(name: string, id: string): Promise<void> {

@@ -200,14 +200,14 @@ export function sinkAgent(name: string, sinkUrl: string, more: Record<string, un
     required: ['what'],
     additionalProperties: false,
   };
-  const tool = (tool: string, effect: string) => ({
-    name: tool,
-    description: `${tool} something`,
+  const tool = (verb: string, effect: string) => ({
+    name: verb,
+    description: `${verb} something`,
     input,
     effect,
     controls: ['what'],
     timeout: '20s',
-    http: { url: `${sinkUrl}/${tool}` },
+    http: { url: `${sinkUrl}/${verb}` },
   });
   return {
     name,
