@@ -19,6 +19,6 @@ const checks = {
 };
 
 checks[process.argv[2]]().catch((err) => {
-  console.error(err.message);
+  process.stderr.write(`${err.message}\n`);
   process.exitCode = 1;
 });

@@ -14,9 +14,10 @@ temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention
   || temporal operator namespace update --namespace "$TEMPORAL_NAMESPACE" --retention 30d
 
 # A new namespace reaches the part that keeps search attributes some seconds later. Those that exist are left alone.
+# Each name needs its own type: a name without one is dropped in silence.
 tries=0
-until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" --type Keyword \
-  --name AgentName --name AgentRunStatus --name TenantId; do
+until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
+  --name AgentName --type Keyword --name AgentRunStatus --type Keyword --name TenantId --type Keyword; do
   tries=$((tries + 1))
   [ "$tries" -lt 30 ] || { echo 'the search attributes could not be made'; exit 1; }
   sleep 1
