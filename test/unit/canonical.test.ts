@@ -9,15 +9,13 @@ test('keys are sorted by UTF-16 code units and nothing is spaced', () => {
 });
 
 test('numbers have the one form of RFC 8785', () => {
-  expect(canonicalJson([1e30, 4.5, 2e-3, 1e-27, -0, 333333333.33333329])).toBe(
-    '[1e+30,4.5,0.002,1e-27,0,333333333.3333333]',
-  );
+  expect(canonicalJson([1e30, 4.5, 2e-3, 1e-27, -0, 1e21])).toBe('[1e+30,4.5,0.002,1e-27,0,1e+21]');
 });
 
 test.each([undefined, Number.NaN, Number.POSITIVE_INFINITY, { a: Number.NaN }, [Number.NEGATIVE_INFINITY]])(
   '%p has no canonical JSON',
   (value) => {
-    expect(() => canonicalJson(value)).toThrow();
+    expect(() => canonicalJson(value)).toThrow(/not allowed|no JSON form/);
   },
 );
 
