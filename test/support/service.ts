@@ -224,5 +224,7 @@ export const calls = (...tools: [tool: string, input: Record<string, unknown>][]
   reply: tools.map(([tool, input]) => ({ tool, input })),
 });
 
-export const historyOf = async (service: TestService, runId: string) =>
+type History = Awaited<ReturnType<ReturnType<TemporalClient['workflow']['getHandle']>['fetchHistory']>>;
+
+export const historyOf = async (service: TestService, runId: string): Promise<History> =>
   service.temporal.workflow.getHandle(workflowIdOf(runId)).fetchHistory();
