@@ -1,6 +1,6 @@
-// What a request shows: the texts and results that conditions look at and replies can quote.
+// What a request shows: its blocks, texts and results, and which conversation and turn it belongs to.
 import { createHash } from 'node:crypto';
-import type { Condition } from './script.js';
+import canonicalize from 'canonicalize';
 
 export interface Block {
   type: string;
@@ -15,7 +15,7 @@ export interface MessagesRequest {
   max_tokens: number;
   messages: Message[];
   system?: string | Block[];
-  tools?: { name: string; input_schema?: unknown; [field: string]: unknown }[];
+  tools?: { name: string; type?: string; input_schema?: unknown; [field: string]: unknown }[];
   stream?: boolean;
   [field: string]: unknown;
 }
@@ -35,12 +35,19 @@ export const textOf = (content: unknown): string => {
 export const turnOf = (request: MessagesRequest): number =>
   request.messages.filter((m) => m.role === 'assistant').length;
 
-/** Names a conversation by how it begins. */
+/** Names a conversation by how it begins; marks for the cache aside, which move. */
 export const conversationOf = (request: MessagesRequest): string =>
   createHash('sha256')
-    .update(JSON.stringify([request.model, request.system, request.messages[0]]))
+    .update(String(canonicalize(begin(request))))
     .digest('hex')
     .slice(0, 16);
+
+const begin = ({ model, system, messages }: MessagesRequest): unknown =>
+  JSON.parse(
+    JSON.stringify([model, blocksOf(system), blocksOf(messages[0]?.content)], (key, value: unknown) =>
+      key === 'cache_control' ? undefined : value,
+    ),
+  );
 
 export const firstUserText = (request: MessagesRequest): string =>
   textOf(request.messages.find((m) => m.role === 'user')?.content);
@@ -58,62 +65,4 @@ export function lastResultOf(request: MessagesRequest, tool: string): Block | un
   return request.messages
     .flatMap((m) => blocksOf(m.content))
     .findLast((b) => b.type === 'tool_result' && ids.has(b['tool_use_id']));
-}
-
-/** Why a condition does not hold, or undefined when it does. */
-export function unmet(condition: Condition, request: MessagesRequest): string | undefined {
-  const texts: [string | undefined, string, string][] = [
-    [condition.lastUserContains, lastUserText(request), 'the last user message'],
-    [condition.systemContains, textOf(request.system), 'the system prompt'],
-    [condition.anyMessageContains, request.messages.map((m) => textOf(m.content)).join('\n'), 'the conversation'],
-  ];
-  for (const [wanted, text, what] of texts) {
-    if (wanted !== undefined && !contains(text, wanted)) return `${what} does not contain ${wanted}`;
-  }
-  const { toolResult } = condition;
-  if (!toolResult) return undefined;
-  const result = lastResultOf(request, toolResult.tool);
-  if (!result) return `there is no result of ${toolResult.tool}`;
-  if (toolResult.contains !== undefined && !contains(textOf(result['content']), toolResult.contains)) {
-    return `the last result of ${toolResult.tool} does not contain ${toolResult.contains}`;
-  }
-  if (toolResult.isError !== undefined && (result['is_error'] === true) !== toolResult.isError) {
-    return `the last result of ${toolResult.tool} has is_error ${String(result['is_error'] === true)}`;
-  }
-  return undefined;
-}
-
-function contains(text: string, wanted: string): boolean {
-  const pattern = /^\/(.*)\/([a-z]*)$/s.exec(wanted);
-  return pattern ? new RegExp(pattern[1] as string, pattern[2]).test(text) : text.includes(wanted);
-}
-
-/** Fills `${turn}`, `${input}`, `${lastUserText}` and `${results.<tool>.<path>}` into every string of a value. */
-export function filled(value: unknown, request: MessagesRequest): unknown {
-  if (typeof value === 'string') {
-    const whole = /^\$\{([^}]+)\}$/.exec(value);
-    if (whole) return quoted(whole[1] as string, request) ?? value;
-    return value.replaceAll(/\$\{([^}]+)\}/g, (all, name: string) => {
-      const found = quoted(name, request);
-      return found === undefined ? all : typeof found === 'string' ? found : JSON.stringify(found);
-    });
-  }
-  if (Array.isArray(value)) return value.map((item) => filled(item, request));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, request)]));
-}
-
-function quoted(name: string, request: MessagesRequest): unknown {
-  if (name === 'turn') return turnOf(request);
-  if (name === 'input') return firstUserText(request);
-  if (name === 'lastUserText') return lastUserText(request);
-  const [kind, tool, ...path] = name.split('.');
-  if (kind !== 'results' || tool === undefined) return undefined;
-  const text = textOf(lastResultOf(request, tool)?.['content']);
-  if (path.length === 0) return text;
-  try {
-    return path.reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }

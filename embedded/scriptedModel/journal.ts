@@ -1,32 +1,76 @@
-// What was asked and answered, what it would have cost, and which requests are being held.
-import type { RawUsage } from './render.js';
-import type { HoldPoint } from './script.js';
+// What was asked and answered, one entry a request, bounded in memory and appended to a file when one is given.
+import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { type Bill, Ledger } from './bill.js';
+import type { RawUsage, ReplyMessage } from './render.js';
 
 export interface JournalEntry {
   n: number;
   at: string;
+  requestId: string;
   script: string;
   turn: number;
   conversation: string;
-  /** `answered`: the reply was sent to its end. */
+  /** `answered`: the reply was sent to its end. `faulted`: a fault of the script. `aborted`: the client went away. */
   status: 'open' | 'answered' | 'refused' | 'faulted' | 'aborted';
   detail?: string;
   usage?: RawUsage;
+  reply?: ReplyMessage;
+  headers: Record<string, string>;
+  /** SHA-256 of the body's bytes. */
+  bodySha256: string;
+  /** null when it was dropped to bound the journal. */
   request: unknown;
 }
 
+export interface ReceivedRequest {
+  body: string;
+  headers: Record<string, string>;
+}
+
 /** Entries kept; the oldest go first. */
-const MAX_ENTRIES = 20_000;
+const MAX_ENTRIES = 50_000;
+/** Characters of bodies kept; the oldest bodies go first. */
+const MAX_BODIES = 128 * 1024 * 1024;
 
 export class Journal {
   private entries: JournalEntry[] = [];
+  private readonly sizes = new Map<JournalEntry, number>();
+  private held = 0;
   private next = 1;
+  private readonly ledger = new Ledger();
 
-  open(entry: Pick<JournalEntry, 'script' | 'turn' | 'conversation' | 'request'>): JournalEntry {
-    const opened: JournalEntry = { n: this.next++, at: new Date().toISOString(), status: 'open', ...entry };
+  constructor(private readonly file?: string) {}
+
+  open(
+    entry: Pick<JournalEntry, 'script' | 'turn' | 'conversation' | 'request'>,
+    received: ReceivedRequest,
+  ): JournalEntry {
+    const n = this.next++;
+    const bodySha256 = createHash('sha256').update(received.body).digest('hex');
+    const opened: JournalEntry = {
+      n,
+      at: new Date().toISOString(),
+      requestId: `req_${bodySha256.slice(0, 12)}_${n}`,
+      status: 'open',
+      ...entry,
+      headers: received.headers,
+      bodySha256,
+    };
     this.entries.push(opened);
-    if (this.entries.length > MAX_ENTRIES) this.entries.shift();
+    this.sizes.set(opened, received.body.length);
+    this.held += received.body.length;
+    this.bound();
     return opened;
+  }
+
+  /** The end of a request; the first one counts. */
+  finish(entry: JournalEntry, status: JournalEntry['status'], detail?: string): void {
+    if (entry.status !== 'open') return;
+    entry.status = status;
+    if (detail !== undefined) entry.detail = detail;
+    this.ledger.charge(entry);
+    if (this.file !== undefined) appendFileSync(this.file, `${JSON.stringify(entry)}\n`);
   }
 
   read(filter: { after?: number; script?: string }): JournalEntry[] {
@@ -35,76 +79,26 @@ export class Journal {
     );
   }
 
+  bill = (script?: string): Bill => this.ledger.read(script);
+
   clear(): void {
     this.entries = [];
+    this.sizes.clear();
+    this.held = 0;
+    this.ledger.clear();
   }
 
-  /** Calls that were answered to the end, by conversation and turn: more than one of a kind was paid twice. */
-  bill(script?: string): { calls: number; repeated: string[]; usage: RawUsage } {
-    const usage: RawUsage = {
-      input_tokens: 0,
-      output_tokens: 0,
-      cache_read_input_tokens: 0,
-      cache_creation_input_tokens: 0,
-    };
-    const counts = new Map<string, number>();
-    for (const entry of this.read(script === undefined ? {} : { script })) {
-      if (entry.status !== 'answered' || !entry.usage) continue;
-      const key = `${entry.script} ${entry.conversation} turn ${entry.turn}`;
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-      for (const field of Object.keys(usage) as (keyof RawUsage)[]) usage[field] += entry.usage[field];
+  private bound(): void {
+    for (const [entry, size] of this.sizes) {
+      if (this.held <= MAX_BODIES) break;
+      entry.request = null;
+      this.held -= size;
+      this.sizes.delete(entry);
     }
-    const calls = [...counts.values()].reduce((sum, n) => sum + n, 0);
-    return { calls, repeated: [...counts].filter(([, n]) => n > 1).map(([key]) => key), usage };
-  }
-}
-
-interface Rule {
-  name: string;
-  script: string;
-  turn: number;
-  at: HoldPoint;
-}
-
-/** Requests wait here until somebody lets them go, so that a test can kill a process at a known place. */
-export class Holds {
-  private rules: Rule[] = [];
-  private readonly waiting: { name: string; release: () => void }[] = [];
-  private readonly arrivals: { name: string; arrived: () => void }[] = [];
-
-  add(rule: Rule): void {
-    this.rules.push(rule);
-  }
-
-  /** The hold for this place, if any. A rule serves once. */
-  take(script: string, turn: number, at: HoldPoint): string | undefined {
-    const index = this.rules.findIndex((r) => r.script === script && r.turn === turn && r.at === at);
-    return index < 0 ? undefined : this.rules.splice(index, 1)[0]?.name;
-  }
-
-  /** Resolves when released, or when the client is gone. */
-  async wait(name: string, gone: AbortSignal): Promise<void> {
-    for (const arrival of this.arrivals.filter((a) => a.name === name)) arrival.arrived();
-    await new Promise<void>((resolve) => {
-      this.waiting.push({ name, release: resolve });
-      gone.addEventListener('abort', () => resolve(), { once: true });
-    });
-  }
-
-  async arrival(name: string, timeoutMs: number): Promise<boolean> {
-    if (this.waiting.some((w) => w.name === name)) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), timeoutMs);
-      const arrived = (): void => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-      this.arrivals.push({ name, arrived });
-    });
-  }
-
-  release(name?: string): void {
-    for (const held of this.waiting.filter((w) => name === undefined || w.name === name)) held.release();
-    if (name === undefined) this.rules = [];
+    while (this.entries.length > MAX_ENTRIES) {
+      const oldest = this.entries.shift() as JournalEntry;
+      this.held -= this.sizes.get(oldest) ?? 0;
+      this.sizes.delete(oldest);
+    }
   }
 }

@@ -1,14 +1,13 @@
-// From a script's answer to a message of the Messages API, and from that to the events of its stream.
+// From a script's answer to a message of the Messages API.
 import { createHash } from 'node:crypto';
-import { type Block, type MessagesRequest, conversationOf, filled, turnOf } from './conversation.js';
-import type { Answer } from './script.js';
-import { estimateTokens, signThinking } from './validateRequest.js';
+import { filled, filledText } from './conditions.js';
+import { type Block, type MessagesRequest, blocksOf, conversationOf, turnOf } from './conversation.js';
+import { type PrefixStep, extended, lastHash, signThinking } from './prefix.js';
+import type { InputUsage } from './promptCache.js';
+import type { Answer, ReplyBlock } from './script.js';
 
-export interface RawUsage {
-  input_tokens: number;
+export interface RawUsage extends InputUsage {
   output_tokens: number;
-  cache_read_input_tokens: number;
-  cache_creation_input_tokens: number;
 }
 
 export interface ReplyMessage {
@@ -22,106 +21,62 @@ export interface ReplyMessage {
   usage: RawUsage;
 }
 
-/** `cachedTokens`: what earlier requests of the conversation have put into the cache. */
-export function renderReply(answer: Answer, request: MessagesRequest, cachedTokens: number): ReplyMessage {
-  const content = answer.reply.map((b, i): Block => {
-    if ('text' in b) return { type: 'text', text: String(filled(b.text, request)) };
-    if ('thinking' in b) {
-      const thinking = String(filled(b.thinking, request));
-      return { type: 'thinking', thinking, signature: signThinking(request, request.messages, thinking) };
-    }
-    if ('tool' in b) {
-      return { type: 'tool_use', id: b.id ?? toolUseId(request, i), name: b.tool, input: filled(b.input, request) };
-    }
-    return b.block as Block;
-  });
+/** The same request gets the same reply, ids included. */
+export function renderReply(
+  answer: Answer,
+  request: MessagesRequest,
+  steps: readonly PrefixStep[],
+  input: InputUsage,
+): ReplyMessage {
+  const content = renderBlocks(answer.reply, request, lastHash(steps));
   const asks = content.some((b) => b.type === 'tool_use');
+  const given = answer.usage ?? {};
   return {
-    id: `msg_${hash([request.messages, answer]).slice(0, 24)}`,
+    id: `msg_${hash([lastHash(steps), answer.reply]).slice(0, 24)}`,
     type: 'message',
     role: 'assistant',
     model: request.model,
     content,
     stop_reason: answer.stopReason ?? (asks ? 'tool_use' : 'end_turn'),
     stop_sequence: null,
-    usage: usageOf(answer, request, content, cachedTokens),
+    usage: {
+      input_tokens: given.inputTokens ?? input.input_tokens,
+      output_tokens: given.outputTokens ?? Math.ceil(JSON.stringify(content).length / 4),
+      cache_read_input_tokens: given.cacheReadTokens ?? input.cache_read_input_tokens,
+      cache_creation_input_tokens: given.cacheWriteTokens ?? input.cache_creation_input_tokens,
+    },
   };
+}
+
+function renderBlocks(reply: readonly ReplyBlock[], request: MessagesRequest, prefix: string): Block[] {
+  const newId = toolUseIds(request);
+  let before = prefix;
+  return reply.map((given, i) => {
+    const block = renderBlock(given, request, before, () => newId(i));
+    before = extended(before, 'assistant', block);
+    return block;
+  });
+}
+
+function renderBlock(given: ReplyBlock, request: MessagesRequest, before: string, newId: () => string): Block {
+  if ('text' in given) return { type: 'text', text: filledText(given.text, request) };
+  if ('thinking' in given) {
+    const thinking = filledText(given.thinking, request);
+    return { type: 'thinking', thinking, signature: given.signature ?? signThinking(before, thinking) };
+  }
+  if ('tool' in given) {
+    const id = given.id === undefined ? newId() : filledText(given.id, request);
+    return { type: 'tool_use', id, name: given.tool, input: filled(given.input, request) };
+  }
+  return given.block;
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
-/** The same request always gets the same ids. */
-const toolUseId = (request: MessagesRequest, index: number): string =>
-  `toolu_${hash([conversationOf(request), turnOf(request), index]).slice(0, 22)}`;
-
-function usageOf(answer: Answer, request: MessagesRequest, content: Block[], cachedTokens: number): RawUsage {
-  const all = estimateTokens([request.system, request.tools, request.messages]);
-  const caches = 'cache_control' in request;
-  const read = caches ? Math.min(cachedTokens, all) : 0;
-  const given = answer.usage ?? {};
-  return {
-    input_tokens: given.inputTokens ?? (caches ? 3 : all),
-    output_tokens: given.outputTokens ?? estimateTokens(content),
-    cache_read_input_tokens: given.cacheReadTokens ?? read,
-    cache_creation_input_tokens: given.cacheWriteTokens ?? (caches ? all - read : 0),
-  };
-}
-
-export interface StreamEvent {
-  type: string;
-  [field: string]: unknown;
-}
-
-const CHUNK = 24;
-
-export function streamEvents(message: ReplyMessage): StreamEvent[] {
-  const { output_tokens, ...inputUsage } = message.usage;
-  const start = { ...message, content: [], stop_reason: null, usage: { ...inputUsage, output_tokens: 1 } };
-  return [
-    { type: 'message_start', message: start },
-    ...message.content.flatMap(blockEvents),
-    {
-      type: 'message_delta',
-      delta: { stop_reason: message.stop_reason, stop_sequence: null },
-      usage: { ...inputUsage, output_tokens },
-    },
-    { type: 'message_stop' },
-  ];
-}
-
-function blockEvents(block: Block, index: number): StreamEvent[] {
-  const [start, deltas] = startAndDeltas(block);
-  return [
-    { type: 'content_block_start', index, content_block: start },
-    ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
-    { type: 'content_block_stop', index },
-  ];
-}
-
-function startAndDeltas(block: Block): [Block, Block[]] {
-  switch (block.type) {
-    case 'text':
-      return [{ ...block, text: '' }, chunks(String(block['text'])).map((text) => ({ type: 'text_delta', text }))];
-    case 'thinking':
-      return [
-        { type: 'thinking', thinking: '', signature: '' },
-        [
-          ...chunks(String(block['thinking'])).map((thinking) => ({ type: 'thinking_delta', thinking })),
-          { type: 'signature_delta', signature: block['signature'] },
-        ],
-      ];
-    case 'tool_use':
-      return [
-        { ...block, input: {} },
-        chunks(JSON.stringify(block['input'])).map((partial_json) => ({ type: 'input_json_delta', partial_json })),
-      ];
-    default:
-      return [block, []];
-  }
-}
-
-function chunks(text: string): string[] {
-  const parts: string[] = [];
-  for (let from = 0; from < text.length; from += CHUNK) parts.push(text.slice(from, from + CHUNK));
-  return parts;
+// Of the conversation's beginning, the turn and the last id before: nothing that a tool answered, so a run and its
+// twin get the same ids; and still new ones when a compacted conversation counts its turns anew.
+function toolUseIds(request: MessagesRequest): (index: number) => string {
+  const last = request.messages.flatMap((m) => blocksOf(m.content)).findLast((b) => b.type === 'tool_use');
+  const place = [conversationOf(request), turnOf(request), last?.['id'] ?? null];
+  return (index) => `toolu_${hash([...place, index]).slice(0, 22)}`;
 }

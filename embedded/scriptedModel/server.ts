@@ -2,19 +2,26 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import path from 'node:path';
-import { type Context, answerRequest, scriptNameOf, sendError, sendJson } from './answer.js';
+import { type Context, answerRequest, notFound, scriptNameOf } from './answer.js';
 import { control } from './control.js';
 import type { MessagesRequest } from './conversation.js';
-import { Holds, Journal } from './journal.js';
+import { Holds } from './holds.js';
+import { type ApiError, invalidRequest, sendError, sendJson } from './http.js';
+import { Journal } from './journal.js';
+import { prefixOf, totalTokens } from './prefix.js';
+import { PromptCache } from './promptCache.js';
 import { type Script, parseScript } from './script.js';
-import { estimateTokens } from './validateRequest.js';
+import { validateRequest } from './validateRequest.js';
 
 export interface ScriptedModelOptions {
   /** 0: any free one. */
   port?: number;
-  /** Every *.yaml and *.json in it, and `<folder>/script.yaml` one level down. */
+  /** Every *.yaml, *.yml and *.json in it, and `<folder>/script.yaml` one level down. */
   scriptsDir?: string | undefined;
+  /** Win over those of the folder. */
   scripts?: readonly Script[];
+  /** Every finished request is appended to it as a line of JSON. */
+  journalFile?: string | undefined;
 }
 
 export interface ScriptedModel {
@@ -28,13 +35,13 @@ export interface ScriptedModel {
 const MAX_BODY = 32 * 1024 * 1024;
 
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const scripts = [...(options.scripts ?? []), ...scriptsIn(options.scriptsDir)];
+  const scripts = [...scriptsIn(options.scriptsDir), ...(options.scripts ?? [])];
   const context: Context = {
     scripts: new Map(scripts.map((s) => [s.name, s])),
-    journal: new Journal(),
+    journal: new Journal(options.journalFile),
     holds: new Holds(),
     faults: new Map(),
-    cached: new Map(),
+    cache: new PromptCache(),
   };
   const server = createServer((request, response) => {
     handle(context, request, response).catch((err: unknown) => {
@@ -70,68 +77,118 @@ function scriptsIn(dir: string | undefined): Script[] {
     const inside = path.join(dir, entry.name, 'script.yaml');
     return entry.isDirectory() && existsSync(inside) ? [inside] : [];
   });
-  return files.map((file) => parseScript(readFileSync(file, 'utf8'), file));
-}
-
-async function handle(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
-  const body = await readBody(request);
-  if (body === undefined)
-    return sendError(response, { status: 413, type: 'request_too_large', message: 'Request exceeds the maximum size' });
-  if (url.pathname.startsWith('/_control/')) return control(context, request.method ?? 'GET', url, body, response);
-  if (!/^Bearer .+/.test(request.headers.authorization ?? '') && !request.headers['x-api-key']) {
-    return sendError(response, { status: 401, type: 'authentication_error', message: 'an API key is required' });
-  }
-  if (request.method === 'GET' && url.pathname.startsWith('/v1/models/')) {
-    return describeModel(context, decodeURIComponent(url.pathname.slice('/v1/models/'.length)), response);
-  }
-  const isCount = url.pathname === '/v1/messages/count_tokens';
-  if (request.method !== 'POST' || (url.pathname !== '/v1/messages' && !isCount)) {
-    return sendError(response, { status: 404, type: 'not_found_error', message: `${request.method} ${url.pathname}` });
-  }
-  if (!request.headers['anthropic-version']) {
-    return sendError(response, {
-      status: 400,
-      type: 'invalid_request_error',
-      message: 'anthropic-version: header is required',
-    });
-  }
-  let parsed: MessagesRequest;
-  try {
-    parsed = JSON.parse(body) as MessagesRequest;
-  } catch {
-    return sendError(response, {
-      status: 400,
-      type: 'invalid_request_error',
-      message: 'The request body is not valid JSON',
-    });
-  }
-  if (isCount)
-    return sendJson(response, 200, { input_tokens: estimateTokens([parsed.system, parsed.tools, parsed.messages]) });
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  await answerRequest(context, parsed, response, gone.signal);
-}
-
-function describeModel(context: Context, model: string, response: ServerResponse): void {
-  const script = context.scripts.get(scriptNameOf(model));
-  if (!script) return sendError(response, { status: 404, type: 'not_found_error', message: `model: ${model}` });
-  sendJson(response, 200, {
-    type: 'model',
-    id: model,
-    display_name: script.name,
-    max_input_tokens: script.window,
-    max_tokens: script.maxOutput,
+  const fileOf = new Map<string, string>();
+  return files.toSorted().map((file) => {
+    const script = parseScript(readFileSync(file, 'utf8'), file);
+    const other = fileOf.get(script.name);
+    if (other !== undefined) throw new Error(`${file}: name: ${script.name} is also the name of ${other}`);
+    fileOf.set(script.name, file);
+    return script;
   });
 }
 
+async function handle(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const [pathname = '/', query = ''] = (request.url ?? '/').split('?', 2);
+  const body = await readBody(request);
+  if (body === undefined) return sendError(response, TOO_LARGE);
+  if (pathname.startsWith('/_control')) {
+    const method = request.method ?? 'GET';
+    return control(context, { method, pathname, query: new URLSearchParams(query), body, gone: gone.signal }, response);
+  }
+  const key = keyOf(request);
+  if (key === undefined) return sendError(response, NO_KEY);
+  if (request.method === 'GET' && pathname.startsWith('/v1/models/')) {
+    return describeModel(context, pathname.slice('/v1/models/'.length), response);
+  }
+  const isCount = pathname === '/v1/messages/count_tokens';
+  if (request.method !== 'POST' || (pathname !== '/v1/messages' && !isCount)) {
+    return sendError(response, {
+      status: 404,
+      type: 'not_found_error',
+      message: `Not found: ${request.method} ${pathname}`,
+    });
+  }
+  if (!request.headers['anthropic-version']) {
+    return sendError(response, invalidRequest('anthropic-version: header is required'));
+  }
+  const parsed = parsedBody(body);
+  if (parsed === undefined) return sendError(response, invalidRequest('The request body is not valid JSON'));
+  if (isCount) return countTokens(context, parsed.value, response);
+  await answerRequest(context, parsed.value, { body, headers: headersOf(request), key }, response, gone.signal);
+}
+
+const TOO_LARGE: ApiError = {
+  status: 413,
+  type: 'request_too_large',
+  message: 'Request exceeds the maximum allowed number of bytes',
+};
+const NO_KEY: ApiError = {
+  status: 401,
+  type: 'authentication_error',
+  message: 'an API key is required: authorization: Bearer …',
+};
+
+/** Any key will do; x-api-key is what older clients send. */
+function keyOf({ headers }: IncomingMessage): string | undefined {
+  const key = /^Bearer +(\S.*)/i.exec(headers.authorization ?? '')?.[1] ?? headers['x-api-key'];
+  return typeof key === 'string' && key !== '' ? key : undefined;
+}
+
+/** Those that say something about the caller; never the key. */
+function headersOf({ headers }: IncomingMessage): Record<string, string> {
+  const wanted = /^(anthropic-|x-stainless-(helper|retry|timeout)|user-agent$|traceparent$|idempotency-key$)/;
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (wanted.test(name) ? [[name, String(value)]] : [])),
+  );
+}
+
+function parsedBody(body: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(body) };
+  } catch {
+    return undefined;
+  }
+}
+
+function countTokens(context: Context, body: unknown, response: ServerResponse): void {
+  const name = scriptNameOf((body as MessagesRequest | null)?.model);
+  const script = context.scripts.get(name);
+  if (!script) return sendError(response, notFound(context, name));
+  const refusal = validateRequest({ ...(body as object), max_tokens: 1 }, { ...script, window: Infinity });
+  if (refusal) return sendError(response, refusal);
+  sendJson(response, 200, { input_tokens: totalTokens(prefixOf(body as MessagesRequest)) });
+}
+
+function describeModel(context: Context, encoded: string, response: ServerResponse): void {
+  const id = encoded.replaceAll(/%2f/gi, '/');
+  const script = context.scripts.get(scriptNameOf(id));
+  if (!script) return sendError(response, notFound(context, id));
+  sendJson(response, 200, {
+    type: 'model',
+    id,
+    display_name: script.name,
+    created_at: '2026-01-01T00:00:00Z',
+    max_input_tokens: script.window,
+    max_tokens: script.maxOutput,
+    capabilities: null,
+    lifecycle: 'active',
+    line: null,
+    deprecated_at: null,
+    retires_at: null,
+    allowed_fallback_models: null,
+  });
+}
+
+/** undefined when it is too large; read to its end all the same, so that the client can read the answer. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY) return undefined;
-    chunks.push(chunk);
+    if (size > MAX_BODY) chunks = [];
+    else chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return size > MAX_BODY ? undefined : Buffer.concat(chunks).toString('utf8');
 }
