@@ -15,7 +15,7 @@ import { type NewToolCall, insertToolCalls, usedToolCallIds } from '../db/toolCa
 import { canonicalJson } from '../harness/canonical.js';
 import { approvalIdOf } from '../harness/ids.js';
 import { usdOf } from '../harness/limits/money.js';
-import { type JudgedCall, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
+import { type JudgedCall, isToolCallId, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
 import type { ModelReply } from '../providers/modelProvider.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
@@ -79,9 +79,8 @@ export async function recordReply(
 }
 
 async function judge(tx: PoolClient, run: RunRow, step: number, prepared: PreparedStep, reply: ModelReply) {
-  const proposed = reply.content.flatMap((b) =>
-    b.type === 'tool_use' && typeof b['id'] === 'string' ? [b['id']] : [],
-  );
+  // Only what can be an id goes into SQL: a model may send anything.
+  const proposed = reply.content.flatMap((b) => (b.type === 'tool_use' && isToolCallId(b['id']) ? [b['id']] : []));
   return judgeToolCalls({
     content: reply.content,
     stopReason: reply.stopReason,

@@ -72,7 +72,12 @@ export const agentDefinition = z.strictObject({
   maxOutputTokens: z.int().min(1).max(200_000).default(16_000),
   effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
   /** One string, or named sections shown in this order. */
-  instructions: z.union([z.string().min(1), z.record(z.string().min(1), z.string().min(1))]),
+  instructions: z.union([
+    z.string().min(1),
+    z
+      .record(z.string().min(1), z.string().min(1))
+      .refine((sections) => Object.keys(sections).length > 0, { message: 'give at least one section' }),
+  ]),
   tools: z.array(agentTool).max(200).default([]),
   approve: z.array(approveRule).max(200).default([]),
   approvals: agentApprovals.prefault({}),

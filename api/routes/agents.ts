@@ -55,9 +55,11 @@ export const agentRoutes =
         const text = typeof request.body === 'string' ? request.body : '';
         const { tenantId } = request.key;
         const offered = await listOfferedTools(deps.pool);
+        const mediaType = request.headers['content-type']?.startsWith('application/json') ? 'json' : 'yaml';
         const checked = checkAgent(
           text,
           offered.map((t) => t.definition),
+          { mediaType },
         );
         if (!checked.ok) {
           const detail = checked.errors

@@ -16,6 +16,7 @@ import { resolveTools } from '../../harness/agents/resolveTools.js';
 import { digestOf } from '../../harness/canonical.js';
 import { newMessageId, newRunId } from '../../harness/ids.js';
 import { usdOf } from '../../harness/limits/money.js';
+import { compilePolicy } from '../../harness/policy/compilePolicy.js';
 import { limitsOfNewRun } from '../../harness/runControl.js';
 import { actorOf } from '../auth.js';
 import { page, pageQuery, readCursor } from '../cursor.js';
@@ -198,6 +199,12 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
   if (!resolved.ok) {
     const detail = `Agent ${name} cannot run: ${resolved.errors.map((e) => e.message).join('; ')}`;
     throw new Problem('invalid-agent', detail, { errors: resolved.errors });
+  }
+  const policy = compilePolicy(agent.definition, resolved.tools);
+  if (!policy.ok) {
+    // Its tools have changed since it was stored.
+    const detail = `The rules of agent ${name} no longer fit its tools: ${policy.errors.map((e) => e.message).join('; ')}`;
+    throw new Problem('invalid-agent', detail, { errors: policy.errors });
   }
   if (body.parentRunId !== undefined) await requireRun(deps, request, body.parentRunId);
   const startAt = body.startAt === undefined ? null : new Date(body.startAt);

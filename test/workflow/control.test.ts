@@ -29,7 +29,7 @@ async function aRun(
   return (await api.startRun(name, 'go', start)).id;
 }
 const requestsOf = (id: string) => sink.requests.filter((e) => e.key.startsWith(id));
-const looks = (times: number) => ({ ...calls(['look', { what: '${turn}' }]), times });
+const looks = (times: number) => ({ ...calls(['look', { what: 'n${turn}' }]), times });
 
 describe('limits', () => {
   test('a run at its step limit makes no further model call, and goes on where it was when the limit is raised', async () => {
