@@ -1,6 +1,6 @@
 // Cursors of lists: where a page ended, opaque to callers.
 import { z } from 'zod';
-import { Problem } from './errors.js';
+import { badCursor } from './errors.js';
 
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -9,7 +9,7 @@ export const pageQuery = {
 
 /** PostgreSQL's own text of a timestamp: microseconds that a Date would lose. */
 const timestamp = z.string().regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d(:\d\d)?$/);
-const position = z.tuple([timestamp, z.string().max(100)]);
+const position = z.tuple([timestamp, z.string().regex(/^[\w-]{1,100}$/)]);
 
 export const cursorOf = (time: string, id: string): string =>
   Buffer.from(JSON.stringify([time, id])).toString('base64url');
@@ -20,10 +20,7 @@ export function readCursor(cursor: string | undefined): { time: string; id: stri
     const [time, id] = position.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
     return { time, id };
   } catch {
-    throw new Problem(
-      'invalid-cursor',
-      'Give the nextCursor of the page before, unchanged, or none for the first page.',
-    );
+    throw badCursor();
   }
 }
 

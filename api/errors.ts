@@ -48,6 +48,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
 }
 
 export function handleErrors(app: FastifyInstance): void {
+  const methodsAt = knownPaths(app);
   app.setErrorHandler((err: FastifyError, request, reply) => {
     const problem = problemOf(err);
     if (problems[problem.code].status >= 500) request.log.error({ err }, 'request failed');
@@ -55,7 +56,7 @@ export function handleErrors(app: FastifyInstance): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
-    const others = (['GET', 'POST', 'PUT', 'DELETE'] as const).filter((method) => app.findRoute({ method, url: path }));
+    const others = methodsAt(path);
     return sendProblem(
       request,
       reply,
@@ -68,7 +69,17 @@ export function handleErrors(app: FastifyInstance): void {
   });
 }
 
-function problemOf(err: FastifyError | Problem): Problem {
+/** Which methods a path takes; fed by every route that is registered after this. */
+function knownPaths(app: FastifyInstance): (path: string) => string[] {
+  const paths: { matches: RegExp; method: string }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    const matches = new RegExp(`^${url.replace(/:[^/]+/g, '[^/]+').replace('*', '.*')}/?$`);
+    paths.push(...[method].flat().map((name) => ({ matches, method: name })));
+  });
+  return (path) => [...new Set(paths.flatMap((p) => (p.matches.test(path) ? [p.method] : [])))];
+}
+
+export function problemOf(err: FastifyError | Problem): Problem {
   if (err instanceof Problem) return err;
   if (hasZodFastifySchemaValidationErrors(err)) {
     const where = err.validationContext ?? 'body';
@@ -95,7 +106,13 @@ function problemOf(err: FastifyError | Problem): Problem {
       return new Problem('invalid-json', `The body is not JSON: ${err.message}`);
     default:
   }
+  if (err.code === 'FST_ERR_BAD_URL' || err.code === 'FST_ERR_MAX_PARAM_LENGTH') return notFound('thing at this path');
   if (err instanceof SyntaxError) return new Problem('invalid-json', `The body is not JSON: ${err.message}`);
+  if (isUnstorable(err)) {
+    return new Problem('invalid-request', 'A text holds a NUL character or half of a surrogate pair.');
+  }
+  // The only date of a caller that PostgreSQL parses itself is the one in a cursor.
+  if (/^2200[789]$/.test(err.code ?? '')) return badCursor();
   if (isDatabaseTrouble(err)) return unavailable('PostgreSQL');
   if (isTemporalTrouble(err)) return unavailable('Temporal');
   if (err.statusCode !== undefined && err.statusCode < 500) return new Problem('invalid-request', err.message);
@@ -113,6 +130,16 @@ const unavailable = (what: string): Problem =>
       headers: { 'retry-after': '2' },
     },
   );
+
+/** Text that PostgreSQL cannot hold: 22021 and 22P05, and 22P02 with a lone surrogate in jsonb. */
+const isUnstorable = (err: { code?: string }): boolean => /^(22021|22P05|22P02)$/.test(err.code ?? '');
+
+export const badCursor = (): Problem =>
+  new Problem('invalid-cursor', 'Give the nextCursor of the page before, unchanged, or none for the first page.');
+
+/** A server that we need is away: what failed may be done again. */
+export const isServerTrouble = (err: unknown): boolean =>
+  err instanceof Error && (isDatabaseTrouble(err) || isTemporalTrouble(err));
 
 /** Connection trouble, and the server's classes 08 (connection), 53 (resources) and 57 (shutdown). */
 function isDatabaseTrouble(err: Error & { code?: string }): boolean {

@@ -2,9 +2,10 @@
 import type { Logger } from 'pino';
 import { findAgentVersion } from '../db/agents.js';
 import type { Pool } from '../db/pool.js';
-import { type RunRow, markWorkflowStarted, unstartedRuns, usedOf } from '../db/runs.js';
+import { type RunRow, findRun, markWorkflowStarted, unstartedRuns, usedOf } from '../db/runs.js';
 import { runControlOf } from '../harness/runControl.js';
 import type { ApiDeps } from './deps.js';
+import { isServerTrouble } from './errors.js';
 
 type StarterDeps = Pick<ApiDeps, 'pool' | 'workflows' | 'log'>;
 
@@ -12,8 +13,13 @@ type StarterDeps = Pick<ApiDeps, 'pool' | 'workflows' | 'log'>;
 export async function startWorkflow({ pool, workflows }: StarterDeps, run: RunRow): Promise<void> {
   const agent = await findAgentVersion(pool, run.tenantId, run.agentName, run.agentVersion);
   if (!agent) throw new Error(`agent ${run.agentName}@${run.agentVersion} is not stored`);
-  await workflows.start({ agentRunId: run.id, control: runControlOf(run, agent.definition, usedOf(run)) });
-  if (run.cancelRequested) await workflows.cancel(run.id);
+  await workflows.start(
+    { agentRunId: run.id, control: runControlOf(run, agent.definition, usedOf(run)) },
+    run.execution,
+  );
+  // Read again: a cancel that came before the workflow found nothing to cancel, one that comes from now on does.
+  const now = await findRun(pool, run.id);
+  if (now?.cancelRequested) await workflows.cancel(run.id);
   await markWorkflowStarted(pool, run.id);
 }
 
@@ -33,11 +39,18 @@ const BATCH = 100;
 
 export async function sweepOnce(deps: StarterDeps, olderThanMs = MIN_AGE_MS): Promise<number> {
   const runs = await unstartedRuns(deps.pool, olderThanMs, BATCH);
+  let started = 0;
   for (const run of runs) {
-    await startWorkflow(deps, run);
-    deps.log.info({ agentRunId: run.id }, 'the sweep started a run that had no workflow');
+    try {
+      await startWorkflow(deps, run);
+      deps.log.info({ agentRunId: run.id }, 'the sweep started a run that had no workflow');
+      started += 1;
+    } catch (err) {
+      if (isServerTrouble(err)) throw err; // the rest would only wait as long
+      deps.log.error({ err, agentRunId: run.id }, 'the sweep cannot start this run; the others go on');
+    }
   }
-  return runs.length;
+  return started;
 }
 
 /** Sweeps until stopped. Several processes may do so at once. */

@@ -7,7 +7,7 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fast
 import { newMessageId } from '../harness/ids.js';
 import { requireKeys } from './auth.js';
 import type { ApiDeps } from './deps.js';
-import { MAX_BODY_BYTES, handleErrors } from './errors.js';
+import { MAX_BODY_BYTES, handleErrors, problemOf, sendProblem } from './errors.js';
 import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
 import { eventRoutes } from './routes/events.js';
@@ -26,14 +26,21 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     genReqId: () => newMessageId().replace('msg_', 'req_'),
     // Slow loris: headers and body must arrive within a minute. Streams are answers and have no limit.
     requestTimeout: 60_000,
-    forceCloseConnections: true,
+    // At the end, requests in flight are answered; streams are ended by hand (preClose).
+    forceCloseConnections: 'idle',
+    frameworkErrors: (err, request, reply) => void sendProblem(request, reply, problemOf(err)),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   handleErrors(app);
+  refuseNul(app);
   requireKeys(app, deps.pool);
-  await app.register(helmet, { contentSecurityPolicy: false });
+  app.addHook('preClose', () => deps.hub.endAll());
+  await app.register(helmet, {
+    // Answers are data; no page of ours runs from them. /docs has a policy of its own.
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  });
   await describe(app);
   await app.register(healthRoutes(deps));
   await app.register(
@@ -49,6 +56,17 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     { prefix: '/v1' },
   );
   return app;
+}
+
+const DOCS_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'";
+
+/** PostgreSQL has no NUL in text. In a path it is an id that does not exist; in a filter it is refused here. */
+function refuseNul(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    if (/\?.*%00/.test(request.url))
+      throw new Problem('invalid-request', 'A query cannot contain the character NUL (%00).');
+  });
 }
 
 async function describe(app: FastifyInstance): Promise<void> {
@@ -70,6 +88,6 @@ async function describe(app: FastifyInstance): Promise<void> {
     docs.addHook('onRoute', (route) => {
       route.config = { ...route.config, role: 'none' };
     });
-    await docs.register(swaggerUi, { routePrefix: '/docs' });
+    await docs.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY });
   });
 }

@@ -11,6 +11,8 @@ import type { ApiDeps } from './deps.js';
 const HEARTBEAT_MS = 15_000;
 /** Events read at once: what a slow reader costs. */
 const PAGE = 200;
+/** For what was written to leave a process that stops, in milliseconds. */
+const LAST_WORDS_MS = 1000;
 /** Bytes a reader may be behind before deltas, which nobody needs twice, are left out. */
 const MAX_BEHIND = 64 * 1024;
 
@@ -32,10 +34,13 @@ export async function streamRun(
   const gone = new AbortController();
   out.on('close', () => gone.abort());
   out.on('error', () => gone.abort());
+  const stopping = new AbortController();
+  const over = AbortSignal.any([gone.signal, stopping.signal]);
   out.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
     'x-request-id': request.id,
   });
   out.write(': connected\n\n');
@@ -43,9 +48,10 @@ export async function streamRun(
   const signal = new Signal();
   const leave = hub.join(agentRunId, {
     wake: () => signal.set(),
+    end: () => stopping.abort(),
     ...(deltas ? { delta: (delta: Delta) => sendDelta(delta) } : {}),
   });
-  gone.signal.addEventListener('abort', () => signal.set());
+  over.addEventListener('abort', () => signal.set());
 
   function sendDelta({ runId: _, ...delta }: Delta): void {
     if (out.writableLength < MAX_BEHIND) out.write(`event: delta\ndata: ${JSON.stringify(delta)}\n\n`);
@@ -53,16 +59,17 @@ export async function streamRun(
 
   let sent = after;
   try {
-    while (!gone.signal.aborted) {
+    while (!over.aborted) {
       const events = await readEvents(pool, agentRunId, sent, PAGE);
       for (const event of events) {
-        if (!out.write(frame(event))) await drained(out, gone.signal);
+        if (!out.write(frame(event))) await drained(out, over);
+        if (over.aborted) return;
         sent = event.seq;
       }
       if (events.length === PAGE) continue;
       if (await isOver(agentRunId, sent, events.at(-1))) return;
       const woken = await signal.wait(HEARTBEAT_MS);
-      if (!woken && !gone.signal.aborted) out.write(': still here\n\n');
+      if (!woken && !over.aborted) out.write(': still here\n\n');
     }
   } catch (err) {
     // The reader comes back with Last-Event-ID and misses nothing.
@@ -70,6 +77,8 @@ export async function streamRun(
   } finally {
     leave();
     out.end();
+    // A reader that does not read would keep a stopping process open.
+    if (stopping.signal.aborted) setTimeout(() => out.destroy(), LAST_WORDS_MS).unref();
   }
 
   /** Over when the last event is terminal and the run was not resumed since. */

@@ -1,4 +1,5 @@
 // One listening connection per process; every live reader is woken through it.
+import { setImmediate } from 'node:timers/promises';
 import { DELTAS_CHANNEL, type Delta } from '../db/deltas.js';
 import { EVENTS_CHANNEL } from '../db/events.js';
 import { type Listener, listen } from '../db/listen.js';
@@ -7,17 +8,22 @@ export interface Reader {
   /** There may be new events. Called often; must be cheap. */
   wake(): void;
   delta?(delta: Delta): void;
+  /** The process stops: end cleanly, now. The reader comes back with Last-Event-ID to another process. */
+  end(): void;
 }
 
 export interface StreamHub {
   /** Returns how to leave. */
   join(agentRunId: string, reader: Reader): () => void;
   readonly readers: number;
+  /** Ends every stream, and those that come later at once. */
+  endAll(): Promise<void>;
   close(): Promise<void>;
 }
 
 export function createStreamHub(databaseUrl: string, onError: (err: Error) => void): StreamHub {
   const readers = new Map<string, Set<Reader>>();
+  let ending = false;
   const of = (agentRunId: string): Iterable<Reader> => readers.get(agentRunId) ?? [];
   const listener: Listener = listen(databaseUrl, {
     channels: [EVENTS_CHANNEL, DELTAS_CHANNEL],
@@ -39,6 +45,7 @@ export function createStreamHub(databaseUrl: string, onError: (err: Error) => vo
     join(agentRunId, reader) {
       const set = readers.get(agentRunId) ?? new Set();
       readers.set(agentRunId, set.add(reader));
+      if (ending) reader.end();
       return () => {
         set.delete(reader);
         if (set.size === 0) readers.delete(agentRunId);
@@ -46,6 +53,12 @@ export function createStreamHub(databaseUrl: string, onError: (err: Error) => vo
     },
     get readers() {
       return [...readers.values()].reduce((sum, set) => sum + set.size, 0);
+    },
+    async endAll() {
+      ending = true;
+      for (const set of readers.values()) for (const reader of set) reader.end();
+      // Their connections count as open until what was written has left; the server closes after that.
+      await setImmediate();
     },
     close: () => listener.close(),
   };

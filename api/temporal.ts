@@ -1,9 +1,12 @@
 // The API's side of Temporal: start a run's workflow, cancel it, and updates that must be answered in time.
+import { setTimeout } from 'node:timers/promises';
 import {
   type Client,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
+  type WorkflowStartOptions,
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import type { AgentRunInput, ApprovalDecision, ControlLimits } from '../contracts/agentRun.js';
@@ -13,14 +16,19 @@ import { WORKFLOW_TYPE, searchAttributes, taskQueues } from '../workflows/protoc
 
 /** How long a request waits for a worker to take an update, in milliseconds. */
 const UPDATE_MS = 10_000;
+/** How long a request waits for Temporal itself. After it the caller is answered and the sweep goes on. */
+const SERVER_MS = 5000;
+/** How long a resumed run's workflow waits for the execution before it, which ends right after its row. */
+const PREVIOUS_MS = 3000;
+const PREVIOUS_POLL_MS = 50;
 
 /** Why an update was not carried out. */
 export type UpdateFailure = { ok: false; why: UpdateRefusal | 'NoWorker' | 'NoWorkflow' };
 export type UpdateAnswer = { ok: true } | UpdateFailure;
 
 export interface RunWorkflows {
-  /** Starts the workflow unless it is there already. */
-  start(input: AgentRunInput): Promise<void>;
+  /** Starts this execution (1, and one more at each resume) of the run's workflow unless it is there already. */
+  start(input: AgentRunInput, execution: number): Promise<void>;
   /** False: there is no open workflow. */
   cancel(agentRunId: string): Promise<boolean>;
   decideApproval(agentRunId: string, decision: ApprovalDecision, updateId: string): Promise<UpdateAnswer>;
@@ -37,6 +45,8 @@ const keys = {
 };
 
 export function createRunWorkflows(client: Client): RunWorkflows {
+  const inTime = <T>(call: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + SERVER_MS, call);
   const update = async (
     agentRunId: string,
     name: string,
@@ -54,26 +64,43 @@ export function createRunWorkflows(client: Client): RunWorkflows {
     }
   };
   return {
-    async start(input) {
+    async start(input, execution) {
       const { control } = input;
-      await client.workflow.start(WORKFLOW_TYPE, {
-        workflowId: workflowIdOf(input.agentRunId),
+      const workflowId = workflowIdOf(input.agentRunId);
+      const options: WorkflowStartOptions = {
+        workflowId,
         taskQueue: taskQueues.runs,
         args: [input],
-        // A resumed run is a new execution under the same id; one that is open already is this very run.
+        // A resumed run is a new execution under the same id. An open one is this very run, or the execution before,
+        // whose last activity has closed the row; its memo tells.
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdConflictPolicy: 'FAIL',
+        memo: { execution },
         staticSummary: `${control.agentName} · ${input.agentRunId}`,
         typedSearchAttributes: [
           { key: keys.agentName, value: control.agentName },
           { key: keys.status, value: 'queued' },
           { key: keys.tenantId, value: control.tenantId },
         ],
+      };
+      await inTime(async () => {
+        const until = Date.now() + PREVIOUS_MS;
+        for (;;) {
+          try {
+            return void (await client.workflow.start(WORKFLOW_TYPE, options));
+          } catch (err) {
+            if (!(err instanceof WorkflowExecutionAlreadyStartedError)) throw err;
+            const { memo, status } = await client.workflow.getHandle(workflowId).describe();
+            if (memo?.['execution'] === execution) return;
+            if (status.name === 'RUNNING' && Date.now() > until) throw err;
+          }
+          await setTimeout(PREVIOUS_POLL_MS);
+        }
       });
     },
     async cancel(agentRunId) {
       try {
-        await client.workflow.getHandle(workflowIdOf(agentRunId)).cancel();
+        await inTime(() => client.workflow.getHandle(workflowIdOf(agentRunId)).cancel());
         return true;
       } catch (err) {
         if (err instanceof WorkflowNotFoundError) return false;

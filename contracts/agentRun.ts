@@ -73,8 +73,13 @@ export const limitsBody = z.strictObject({
 export type LimitsBody = z.infer<typeof limitsBody>;
 
 const metadataKey = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'letters, digits, _ . -, at most 64');
+/** jsonb takes neither NUL nor half of a surrogate pair. */
+const storableText = z.string().refine((text) => !text.includes('\0') && text.isWellFormed(), {
+  message: 'must be text without NUL and half characters',
+});
+
 export const metadata = z
-  .record(metadataKey, z.string().max(500))
+  .record(metadataKey, storableText.max(500))
   .refine((m) => Object.keys(m).length <= 32, { message: 'at most 32 keys' });
 
 export const startRunBody = z.strictObject({

@@ -47,6 +47,7 @@ export const eventRoutes =
     app.get(
       '/runs/:id/stream',
       {
+        exposeHeadRoute: false,
         schema: {
           summary: 'Server-sent events: everything so far, then live, until the run has ended',
           tags: ['Runs'],

@@ -187,7 +187,7 @@ async function reopen(
     if (exhausted !== undefined) throw new Problem('run-not-resumable', exhausted);
     await reopenRun(tx, id, limits);
     await appendEvents(tx, run, [{ type: 'run.resumed', actor: actorOf(request), data: { after: run.status } }]);
-    return { ...run, ...limits, cancelRequested: null };
+    return { ...run, ...limits, cancelRequested: null, execution: run.execution + 1 };
   });
   await tryStartWorkflow(deps, reopened);
 }

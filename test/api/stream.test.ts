@@ -26,9 +26,7 @@ async function read(
   runId: string,
   options: { lastEventId?: number; query?: string; enough?: (frames: Frame[]) => boolean } = {},
 ) {
-  const stop = new AbortController();
   const response = await fetch(`${service.apiUrl}/v1/runs/${runId}/stream${options.query ?? ''}`, {
-    signal: stop.signal,
     headers: {
       authorization: `Bearer ${service.adminKey}`,
       ...(options.lastEventId === undefined ? {} : { 'last-event-id': String(options.lastEventId) }),
@@ -44,8 +42,7 @@ async function read(
     buffered = parts.pop() as string;
     frames.push(...parts.map(frameOf).filter((f) => f.event !== undefined));
     if (options.enough?.(frames)) {
-      stop.abort();
-      break;
+      break; // which closes the connection
     }
   }
   return frames;
