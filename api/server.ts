@@ -7,7 +7,7 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fast
 import { newMessageId } from '../harness/ids.js';
 import { requireKeys } from './auth.js';
 import type { ApiDeps } from './deps.js';
-import { MAX_BODY_BYTES, handleErrors, problemOf, sendProblem } from './errors.js';
+import { MAX_BODY_BYTES, Problem, handleErrors, problemOf, sendProblem } from './errors.js';
 import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
 import { eventRoutes } from './routes/events.js';
