@@ -1,15 +1,11 @@
 // PostgreSQL as a process of its own, on loopback, its cluster in the data folder. It survives whoever started it.
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { type Cluster, DATABASE, SUPERUSER, clusterOf, createCluster, program } from './postgresCluster.js';
 import { isProcess, isReaped, portOr, tailOf, waitFor } from './processes.js';
-import { type Account, clusterHome, postgresAccount, postgresBin } from './postgresBinaries.js';
 import { readState, writeState } from './state.js';
-
-const run = promisify(execFile);
 
 export interface PostgresOptions {
   dataDir: string;
@@ -30,38 +26,23 @@ interface State {
   password: string;
 }
 
-const SUPERUSER = 'longhaul';
-const DATABASE = 'longhaul';
 /** To come up, with crash recovery if it was killed, in seconds. */
 const START_SECONDS = 120;
-
-interface Cluster {
-  data: string;
-  log: string;
-  stateFile: string;
-  bin: string;
-  account: Account | undefined;
-}
-
-function clusterOf(dataDir: string): Cluster {
-  mkdirSync(dataDir, { recursive: true });
-  const account = postgresAccount();
-  const home = clusterHome(dataDir, account);
-  return {
-    data: path.join(home, 'data'),
-    log: path.join(home, 'postgres.log'),
-    stateFile: path.join(dataDir, 'postgres.json'),
-    bin: postgresBin(account),
-    account,
-  };
-}
 
 /** Starts PostgreSQL, or finds it up already. Makes cluster and database when there are none. */
 export async function startPostgres({ dataDir, durable = true }: PostgresOptions): Promise<RunningPostgres> {
   const cluster = clusterOf(path.resolve(dataDir));
   const state = readState<State>(cluster.stateFile);
   const password = state.password ?? randomBytes(24).toString('base64url');
-  if (!existsSync(path.join(cluster.data, 'PG_VERSION'))) await createCluster(cluster, password, durable);
+  if (!existsSync(path.join(cluster.data, 'PG_VERSION'))) {
+    writeState(cluster.stateFile, { ...state, password }); // before the cluster: one whose password is lost is lost
+    await createCluster(cluster, password, durable);
+  } else if (state.password === undefined) {
+    throw new Error(
+      `${cluster.stateFile}, with the password of ${cluster.data}, is missing. Put it back from a backup.`,
+    );
+  }
+  forgetStranger(cluster);
   const up = runningIn(cluster);
   if (up && (await answers(up, urlOf(up.port, password)))) {
     writeState(cluster.stateFile, { port: up.port, password });
@@ -95,6 +76,7 @@ export async function stopPostgres(dataDir: string, mode: 'fast' | 'immediate' =
   const resolved = path.resolve(dataDir);
   if (!existsSync(path.join(resolved, 'postgres.json'))) return false;
   const cluster = clusterOf(resolved);
+  forgetStranger(cluster);
   if (!existsSync(cluster.data) || !(await isUp(cluster))) return false;
   await program(cluster, 'pg_ctl', ['-D', cluster.data, '-w', '-t', '60', '-m', mode, 'stop']);
   return true;
@@ -103,44 +85,27 @@ export async function stopPostgres(dataDir: string, mode: 'fast' | 'immediate' =
 const urlOf = (port: number, password: string): string =>
   `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${DATABASE}`;
 
-async function createCluster(cluster: Cluster, password: string, durable: boolean): Promise<void> {
-  rmSync(cluster.data, { recursive: true, force: true }); // what an initdb that was killed left behind
-  const passwordFile = `${cluster.data}.password`;
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (cluster.account) chownSync(passwordFile, cluster.account.uid, cluster.account.gid);
+const pidFileOf = (cluster: Cluster): string => path.join(cluster.data, 'postmaster.pid');
+
+/**
+ * A pid file that outlived its server may name a process of somebody else by now, as after a restart of the machine.
+ * PostgreSQL would refuse to start, and pg_ctl would stop that process. A postmaster works in its cluster's folder.
+ */
+function forgetStranger(cluster: Cluster): void {
+  const pid = runningIn(cluster)?.pid;
+  if (pid === undefined) return;
+  let folder: string;
   try {
-    await program(cluster, 'initdb', [
-      ...['-D', cluster.data, '-U', SUPERUSER, '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256'],
-      `--pwfile=${passwordFile}`,
-      ...(durable ? [] : ['--no-sync']),
-    ]);
-  } catch (err) {
-    rmSync(cluster.data, { recursive: true, force: true });
-    throw new Error(`PostgreSQL's cluster could not be made: ${(err as Error).message}`, { cause: err });
-  } finally {
-    rmSync(passwordFile, { force: true });
+    folder = readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return; // it is gone, or this system does not tell: PostgreSQL decides
   }
-  appendFileSync(path.join(cluster.data, 'postgresql.conf'), settings(durable));
-  // A server of one user alone makes the database: nobody can connect before it is there.
-  await single(cluster, `CREATE DATABASE ${DATABASE};`);
-}
-
-const settings = (durable: boolean): string => `
-# Longhaul's embedded server
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-max_connections = 200
-${durable ? '' : 'fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n'}`;
-
-async function single(cluster: Cluster, sql: string): Promise<void> {
-  const running = program(cluster, 'postgres', ['--single', '-D', cluster.data, 'postgres']);
-  running.child.stdin?.end(`${sql}\n`);
-  await running;
+  if (folder !== realpathSync(cluster.data)) rmSync(pidFileOf(cluster), { force: true });
 }
 
 /** From postmaster.pid: line 1 is the pid, line 4 the port. */
 function runningIn(cluster: Cluster): { pid: number; port: number } | undefined {
-  const file = path.join(cluster.data, 'postmaster.pid');
+  const file = pidFileOf(cluster);
   if (!existsSync(file)) return undefined;
   const lines = readFileSync(file, 'utf8').split('\n');
   return { pid: Number(lines[0]), port: Number(lines[3]) };
@@ -170,13 +135,4 @@ async function isUp(cluster: Cluster): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function program(cluster: Cluster, name: 'initdb' | 'pg_ctl' | 'postgres', args: readonly string[]) {
-  return run(path.join(cluster.bin, name), args, {
-    cwd: '/',
-    ...cluster.account,
-    // Nothing of ours is its business; messages in English, whatever the machine speaks.
-    env: { PATH: process.env['PATH'], LC_MESSAGES: 'C', TZ: 'UTC' },
-  });
 }

@@ -1,6 +1,6 @@
 // Child processes that outlive their parent: found again by pid, waited for by condition, ended only when they are ours.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 
@@ -59,8 +59,18 @@ export function isAlive(pid: number): boolean {
 /** Is this pid alive and was started with these words on its command line? A pid may have been given to another. */
 export function isProcess(pid: number, words: readonly string[]): boolean {
   if (!isAlive(pid)) return false;
-  const commandLine = readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
-  return commandLine === '' || words.every((word) => commandLine.includes(word));
+  if (!existsSync('/proc/self/cmdline')) return true; // this system does not tell
+  const commandLine = commandLineOf(pid);
+  return words.every((word) => commandLine.includes(word));
+}
+
+/** Empty of a kernel thread, which has none, and for an instant of a program that is just being started. */
+function commandLineOf(pid: number): string {
+  for (let tries = 0; ; tries++) {
+    const commandLine = readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+    if (commandLine !== '' || tries === 50) return commandLine;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1); // a millisecond
+  }
 }
 
 const readOrEmpty = (file: string): string => {

@@ -1,5 +1,5 @@
 // Temporal's dev server as a process of its own, on loopback, its state in one SQLite file of the data folder.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { searchAttributes } from '../workflows/protocol.js';
@@ -52,6 +52,7 @@ export async function startTemporal({
   ui = true,
   namespaces = ['default'],
 }: TemporalOptions): Promise<RunningTemporal> {
+  mkdirSync(dataDir, { recursive: true });
   const files = filesOf(dataDir);
   const state = readState<State>(files.state);
   if (state.pid !== undefined && state.port !== undefined && isOurs(state.pid, files.database)) {
@@ -68,6 +69,7 @@ export async function startTemporal({
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', `${port}`, '--http-port', `${httpPort}`],
       ...['--db-filename', files.database, '--log-format', 'json', '--log-level', 'warn'],
       ...(uiPort === null ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', `${uiPort}`]),
+      '--ui-disable-news-fetch',
       ...namespaces.flatMap((name) => ['--namespace', name]),
       ...TUNING,
     ],
@@ -89,12 +91,14 @@ export async function stopTemporal(dataDir: string): Promise<boolean> {
 }
 
 function filesOf(dataDir: string) {
-  const folder = path.join(path.resolve(dataDir), 'temporal');
+  // Its real name, by which the server is known again: two on one database file would ruin it.
+  const home = existsSync(dataDir) ? realpathSync(dataDir) : path.resolve(dataDir);
+  const folder = path.join(home, 'temporal');
   return {
     folder,
     database: path.join(folder, 'temporal.db'),
     log: path.join(folder, 'temporal.log'),
-    state: path.join(path.resolve(dataDir), 'temporal.json'),
+    state: path.join(home, 'temporal.json'),
   };
 }
 
