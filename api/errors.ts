@@ -52,6 +52,11 @@ export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler((err: FastifyError, request, reply) => {
     const problem = problemOf(err);
     if (problems[problem.code].status >= 500) request.log.error({ err }, 'request failed');
+    if (problem.code === 'body-too-large') {
+      // The rest is read and dropped: a client that is still sending would see a broken connection and no answer.
+      reply.removeHeader('connection');
+      request.raw.resume();
+    }
     return sendProblem(request, reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
