@@ -1,0 +1,102 @@
+// Not a test of the product: records histories for test/replay. Run by hand, see AGENTS.md; never replaces a file.
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import {
+  ApiCaller,
+  type TestService,
+  calls,
+  done,
+  historyOf,
+  scriptOf,
+  sinkAgent,
+  startTestService,
+} from './service.js';
+import { type Sink, startSink } from './sink.js';
+
+const record = process.env['LONGHAUL_RECORD_HISTORIES'] === '1';
+const folder = path.join(__dirname, '..', 'replay', 'histories');
+
+(record ? describe : describe.skip)('histories', () => {
+  let service: TestService;
+  let api: ApiCaller;
+  let sink: Sink;
+
+  beforeAll(async () => {
+    [service, sink] = await Promise.all([startTestService(), startSink()]);
+    api = ApiCaller.of(service);
+  });
+  afterAll(async () => {
+    await service.stop();
+    await sink.close();
+  });
+
+  async function aRun(name: string, turns: Parameters<typeof scriptOf>[1], more = {}): Promise<string> {
+    await service.model.putScript(scriptOf(name, turns));
+    await api.putAgent(sinkAgent(name, sink.url, more));
+    return (await api.startRun(name)).id;
+  }
+
+  async function keep(name: string, id: string): Promise<void> {
+    await api.ended(id);
+    const file = path.join(folder, `${name}.json`);
+    if (existsSync(file)) return;
+    writeFileSync(file, JSON.stringify(historyToJSON(await historyOf(service, id)), null, 1));
+  }
+
+  test('are recorded for every shape of a run', async () => {
+    const look = calls(['look', { what: 'a' }]);
+    await keep('simple', await aRun('simple', [look, done()]));
+    await keep(
+      'parallel',
+      await aRun('parallel', [
+        calls(['look', { what: 'a' }], ['charge', { what: 'b' }], ['look', { what: 'c' }]),
+        done(),
+      ]),
+    );
+    await keep(
+      'sleep',
+      await aRun('sleep', [calls(['sleep_until', { for: '1s' }]), done()], { tools: ['sleep_until'] }),
+    );
+
+    const asking = await aRun(
+      'approval',
+      [calls(['charge', { what: 'a' }]), calls(['charge', { what: 'b' }]), done()],
+      { approve: [{ tool: 'charge' }] },
+    );
+    const first = await api.firstApproval(asking);
+    await api.decide(first, 'approve');
+    const second = await api.runWith(
+      asking,
+      'asking again',
+      (r) => r.waiting?.approvalIds?.some((a) => a !== first.id) === true,
+    );
+    await service.temporal.workflow
+      .getHandle(`agent-run-${asking}`)
+      .signal('reject', { approvalId: second.waiting?.approvalIds?.[0] });
+    await keep('approval', asking);
+
+    const pausedHold = sink.holdNext('/look');
+    const paused = await aRun('paused', [look, done()]);
+    await pausedHold.arrived;
+    await api.ok('POST', `/v1/runs/${paused}/pause`);
+    pausedHold.release();
+    await api.runWith(paused, 'paused', (r) => r.status === 'paused');
+    await api.ok('POST', `/v1/runs/${paused}/resume`, {});
+    await keep('paused', paused);
+
+    const cancelledHold = sink.holdNext('/look');
+    const cancelled = await aRun('cancelled', [look, done()]);
+    await cancelledHold.arrived;
+    await api.ok('POST', `/v1/runs/${cancelled}/cancel`);
+    await keep('cancelled', cancelled);
+    cancelledHold.release();
+
+    const messageHold = sink.holdNext('/look');
+    const message = await aRun('message', [look, done(), done()]);
+    await messageHold.arrived;
+    await service.temporal.workflow.getHandle(`agent-run-${message}`).signal('message', { content: 'hello' });
+    messageHold.release();
+    await keep('message', message);
+  });
+});
