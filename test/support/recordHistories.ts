@@ -1,5 +1,6 @@
-// Not a test of the product: records histories for test/replay. Run by hand, see AGENTS.md; never replaces a file.
-import { existsSync, writeFileSync } from 'node:fs';
+// Records histories for test/replay; never replaces a file. Not part of `npm test`:
+//   node scripts/test.mjs --testMatch '**/test/support/recordHistories.ts'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import {
@@ -14,10 +15,9 @@ import {
 } from './service.js';
 import { type Sink, startSink } from './sink.js';
 
-const record = process.env['LONGHAUL_RECORD_HISTORIES'] === '1';
 const folder = path.join(__dirname, '..', 'replay', 'histories');
 
-(record ? describe : describe.skip)('histories', () => {
+describe('histories', () => {
   let service: TestService;
   let api: ApiCaller;
   let sink: Sink;
@@ -39,6 +39,7 @@ const folder = path.join(__dirname, '..', 'replay', 'histories');
 
   async function keep(name: string, id: string): Promise<void> {
     await api.ended(id);
+    mkdirSync(folder, { recursive: true });
     const file = path.join(folder, `${name}.json`);
     if (existsSync(file)) return;
     writeFileSync(file, JSON.stringify(historyToJSON(await historyOf(service, id)), null, 1));
