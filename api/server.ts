@@ -34,6 +34,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   handleErrors(app);
+  sayWhereJsonBreaks(app);
   refuseNul(app);
   requireKeys(app, deps.pool);
   app.addHook('preClose', () => deps.hub.endAll());
@@ -56,6 +57,24 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
     { prefix: '/v1' },
   );
   return app;
+}
+
+/** Fastify's own parser, which refuses prototypes in disguise, says only that the body is not JSON. */
+function sayWhereJsonBreaks(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    void parse(request, body as string, (err, value) => {
+      if (err?.message.startsWith('Body is not valid JSON')) {
+        try {
+          JSON.parse(body as string);
+        } catch (where) {
+          err.message = where instanceof Error ? where.message : err.message;
+        }
+      }
+      done(err, value);
+    });
+  });
 }
 
 const DOCS_POLICY =

@@ -35,6 +35,7 @@ const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text
 export const agentRoutes =
   (deps: ApiDeps): FastifyPluginAsyncZod =>
   async (app) => {
+    app.removeContentTypeParser('application/json');
     app.addContentTypeParser([...YAML_TYPES, 'application/json'], { parseAs: 'string' }, (_request, body, done) => {
       done(null, body); // JSON is YAML: one parser, with line numbers, reads both
     });

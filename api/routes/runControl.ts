@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { isClosed, limitsBody, run as runShape } from '../../contracts/agentRun.js';
+import { type LimitsBody, isClosed, limitsBody, run as runShape } from '../../contracts/agentRun.js';
 import { inputContent } from '../../contracts/conversation.js';
 import { eraseContents, putContent } from '../../db/contents.js';
 import { appendEvents } from '../../db/events.js';
@@ -11,10 +11,11 @@ import { withTransaction } from '../../db/pool.js';
 import { type RunRow, findRun, lockRun, reopenRun, setCancelRequested, setRunLimits } from '../../db/runs.js';
 import { liveWorkers } from '../../db/workers.js';
 import { newMessageId } from '../../harness/ids.js';
-import { applyLimits, controlLimitsOf } from '../../harness/runControl.js';
+import { type LimitRow, applyLimits, controlLimitsOf } from '../../harness/runControl.js';
 import { actorOf } from '../auth.js';
 import type { ApiDeps } from '../deps.js';
 import { Problem } from '../errors.js';
+import { checkedLimits } from '../limits.js';
 import { renderRun } from '../render.js';
 import { tryStartWorkflow } from '../runStarter.js';
 import type { UpdateFailure } from '../temporal.js';
@@ -137,11 +138,12 @@ export const runControlRoutes =
       },
       async (request, reply) => {
         const run = await requireRun(deps, request, request.params.id);
-        const limits = applyLimits(run, request.body?.limits ?? undefined, Date.now());
-        if (resumable(run)) await reopen(deps, request, run.id, request.body?.limits ?? undefined);
+        const asked = request.body?.limits ?? undefined;
+        if (resumable(run)) await reopen(deps, request, run.id, asked);
         else if (isClosed(run.status))
           throw new Problem('run-not-resumable', `The run is ${run.status}; that is final.`);
         else {
+          const limits = newLimits(run, asked);
           const answer = await deps.workflows.resume(run.id, request.key.id, controlLimitsOf(limits));
           if (!answer.ok && answer.why === 'RunNotPaused') {
             throw new Problem(
@@ -175,14 +177,14 @@ async function reopen(
   deps: ApiDeps,
   request: FastifyRequest,
   id: string,
-  asked: z.infer<typeof limitsBody> | undefined,
+  asked: LimitsBody | undefined,
 ): Promise<void> {
   const reopened = await withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, id);
     if (!resumable(run)) throw new Problem('run-not-resumable', `The run is ${run.status} now.`);
     if (run.erasedAt !== null)
       throw new Problem('content-erased', 'The content of the run was erased; it cannot go on.');
-    const limits = applyLimits(run, asked, Date.now());
+    const limits = newLimits(run, asked);
     const exhausted = limitInTheWay({ ...run, ...limits });
     if (exhausted !== undefined) throw new Problem('run-not-resumable', exhausted);
     await reopenRun(tx, id, limits);
@@ -190,6 +192,12 @@ async function reopen(
     return { ...run, ...limits, cancelRequested: null, execution: run.execution + 1 };
   });
   await tryStartWorkflow(deps, reopened);
+}
+
+/** Checked only when the caller gave some: what is in the way of a resume is said by limitInTheWay. */
+function newLimits(run: RunRow, asked: LimitsBody | undefined): LimitRow {
+  const limits = applyLimits(run, asked, Date.now());
+  return asked?.deadline === undefined && asked?.maxCostUsd === undefined ? limits : checkedLimits(limits, Date.now());
 }
 
 /** The limit that would stop the run at once, with the remedy. */

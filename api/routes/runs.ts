@@ -22,6 +22,7 @@ import { actorOf } from '../auth.js';
 import { page, pageQuery, readCursor } from '../cursor.js';
 import type { ApiDeps } from '../deps.js';
 import { Problem, notFound } from '../errors.js';
+import { MAX_AHEAD_MS, checkedLimits } from '../limits.js';
 import { outputOf, renderRun } from '../render.js';
 import { tryStartWorkflow } from '../runStarter.js';
 
@@ -209,12 +210,12 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
   if (body.parentRunId !== undefined) await requireRun(deps, request, body.parentRunId);
   const startAt = body.startAt === undefined ? null : new Date(body.startAt);
   const from = Math.max(Date.now(), startAt?.getTime() ?? 0);
-  const limits = limitsOfNewRun(agent.definition, body.limits, from);
-  if (limits.deadline.getTime() <= from) {
-    throw new Problem('invalid-request', 'limits.deadline lies before the start of the run.', {
-      errors: [{ path: 'limits.deadline', message: 'must lie after the start' }],
+  if (from > Date.now() + MAX_AHEAD_MS) {
+    throw new Problem('invalid-request', 'startAt must lie within ten years.', {
+      errors: [{ path: 'startAt', message: 'must lie within ten years' }],
     });
   }
+  const limits = checkedLimits(limitsOfNewRun(agent.definition, body.limits, from), from);
   return {
     row: {
       agentName: agent.name,

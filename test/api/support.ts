@@ -1,5 +1,7 @@
 // The API in this process on a database of its own and the shared Temporal, where no worker takes anything.
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import pino from 'pino';
@@ -63,9 +65,9 @@ export async function startTestApi(options: { temporal?: string } = {}): Promise
   const log = pino({ level: 'silent' });
   const deps: ApiDeps = {
     pool,
-    workflows: createRunWorkflows(new Client({ connection, namespace: 'test-0' })),
+    workflows: createRunWorkflows(new Client({ connection, namespace: sharedNamespace() })),
     hub: createStreamHub(database.url, () => undefined),
-    links: linksTo('http://ui', 'test-0'),
+    links: linksTo('http://ui', 'test'),
     log,
   };
   const app = await buildServer(deps);
@@ -123,6 +125,13 @@ export async function startTestApi(options: { temporal?: string } = {}): Promise
       await database.drop();
     },
   };
+}
+
+/** The last one, marked as taken for test/support/service.ts: no worker polls there, so these files can share it. */
+function sharedNamespace(): string {
+  const last = Number(process.env['LONGHAUL_TEST_NAMESPACES']) - 1;
+  writeFileSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, `namespace-${last}`), '');
+  return `test-${last}`;
 }
 
 const eventOf = (type: EventType): NewEvent => ({ type, actor: systemActor('test'), data: {} });
@@ -183,9 +192,10 @@ export async function aQuestion(
     const { tenantId } = await lockRun(tx, runId);
     const argumentsHash = await putContent(tx, runId, canonicalJson(args));
     const call = { step: 1, tool: 'refund', effect: 'irreversible' as const, rule: 'approve[0]', reason: 'asks' };
-    await insertToolCalls(tx, runId, 1, [
+    await insertToolCalls(tx, runId, [
       {
         id: toolCallId,
+        step: call.step,
         position: Number(toolCallId.replace('call_', '')),
         tool: call.tool,
         effect: call.effect,
@@ -195,6 +205,9 @@ export async function aQuestion(
         argumentsHash,
         argumentsDigest,
         summary: 'refund(A1)',
+        outcome: null,
+        resultHash: null,
+        isError: null,
       },
     ]);
     const expiresAt = new Date(Date.now() + 60_000);
