@@ -42,7 +42,7 @@ describe('histories', () => {
     mkdirSync(folder, { recursive: true });
     const file = path.join(folder, `${name}.json`);
     if (existsSync(file)) return;
-    writeFileSync(file, JSON.stringify(historyToJSON(await historyOf(service, id)), null, 1));
+    writeFileSync(file, `${historyToJSON(await historyOf(service, id))}\n`);
   }
 
   test('are recorded for every shape of a run', async () => {
