@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Config } from '../config/env.js';
 import { migrate } from '../migrations/migrate.js';
 import { startPostgres, stopPostgres } from './postgres.js';
+import { endLeftovers, forget, remember } from './leftovers.js';
 import { freePort, isPortFree } from './processes.js';
 import { startTemporal, stopTemporal } from './temporal.js';
 
@@ -57,6 +58,8 @@ const READY_MS = 60_000;
 export async function startServices(options: ServiceOptions): Promise<Services> {
   const { config, say = () => undefined } = options;
   mkdirSync(config.dataDir, { recursive: true });
+  const left = await endLeftovers(config.dataDir);
+  if (left.length > 0) say(`ended what a start that was killed had left: ${left.join(', ')}`);
   const servers = await startServers(config, say);
   const { applied } = await migrate(servers.databaseUrl);
   if (applied.length > 0) say(`database migrated: ${applied.join(', ')}`);
@@ -65,9 +68,14 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
   const running = new Set<Service>();
 
   const child = async (name: string, script: string, env: Record<string, string>, args: string[] = []) => {
-    const service = await startNode(name, script, { ...env, ...options.env }, args, options.onLine);
+    const service = await startNode(name, script, { ...env, ...options.env }, args, options.onLine, (pid) =>
+      remember(config.dataDir, { pid, name, script }),
+    );
     running.add(service);
-    void service.ended.then(() => running.delete(service));
+    void service.ended.then(() => {
+      running.delete(service);
+      forget(config.dataDir, service.pid);
+    });
     return service;
   };
 
@@ -153,12 +161,14 @@ async function startNode(
   env: Record<string, string>,
   args: readonly string[],
   onLine = toStandardError,
+  onSpawn: (pid: number) => void = () => undefined,
 ): Promise<ReadyService> {
   const dist = path.join(packageRoot(), 'dist');
   const child = spawn(process.execPath, ['--enable-source-maps', path.join(dist, script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) onSpawn(child.pid);
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
@@ -181,7 +191,12 @@ async function startNode(
     throw new Error(`the ${name} ended at once (${signal ?? `code ${code}`}):\n${lines.slice(-10).join('\n')}`);
   });
   died.catch(() => undefined);
-  const said = await Promise.race([ready, died, late]).finally(() => clearTimeout(timer));
+  const said = await Promise.race([ready, died, late])
+    .catch((err: unknown) => {
+      child.kill('SIGKILL');
+      throw err;
+    })
+    .finally(() => clearTimeout(timer));
   return { name, pid: child.pid as number, ready: said, ended, ...endings(child, ended) };
 }
 

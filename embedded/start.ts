@@ -43,7 +43,14 @@ async function main(): Promise<void> {
       () => stopping,
     ),
   ];
-  await Promise.all(parts.map((part) => part.up));
+  const came = await Promise.allSettled(parts.map((part) => part.up));
+  const failed = came.find((part) => part.status === 'rejected');
+  if (failed) {
+    stopping = true;
+    await services.stop();
+    rmSync(pidFile(config), { force: true });
+    throw failed.reason;
+  }
   console.log(banner(config, services));
 
   const stop = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 // `npm run stop`: ends the service of this data folder, then its Temporal and its PostgreSQL.
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { loadConfig } from '../config/env.js';
+import { endLeftovers } from './leftovers.js';
 import { stopPostgres } from './postgres.js';
 import { endProcess } from './processes.js';
 import { pidFile, runningService } from './start.js';
@@ -18,6 +19,8 @@ async function main(): Promise<void> {
     stopped.push('the service');
   }
   rmSync(pidFile(config), { force: true });
+  if (existsSync(config.dataDir))
+    stopped.push(...(await endLeftovers(config.dataDir)).map((name) => `the ${name} that a killed start had left`));
   if (await stopTemporal(config.dataDir)) stopped.push('Temporal');
   if (await stopPostgres(config.dataDir)) stopped.push('PostgreSQL');
   console.log(stopped.length === 0 ? `nothing was running on ${config.dataDir}` : `stopped ${stopped.join(', ')}`);
