@@ -32,7 +32,14 @@ async function bundleWorkflows() {
   const log = (level) => (message) => (level === 'info' || level === 'debug' ? undefined : console.error(message));
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(root, 'workflows', 'index.ts'),
-    logger: { log: () => undefined, trace: log('debug'), debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    logger: {
+      log: () => undefined,
+      trace: log('debug'),
+      debug: log('debug'),
+      info: log('info'),
+      warn: log('warn'),
+      error: log('error'),
+    },
   });
   writeFileSync(path.join(dist, 'workflow-bundle.js'), code);
 }

@@ -24,7 +24,9 @@ await withLock(async () => {
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  console.error(`Longhaul needs Node 20.19 or later; this is ${process.versions.node}. Install a newer one and try again.`);
+  console.error(
+    `Longhaul needs Node 20.19 or later; this is ${process.versions.node}. Install a newer one and try again.`,
+  );
   process.exit(1);
 }
 
@@ -34,7 +36,10 @@ function installPackages() {
   if (readOr(stamp) === wanted) return;
   timed('installing packages (npm ci), about a minute', () => {
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
+    const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: root,
+      stdio: 'inherit',
+    });
     if (status !== 0) fail('npm ci failed; what it said stands above.');
   });
   mkdirSync(stateDir, { recursive: true });
@@ -49,7 +54,10 @@ function build() {
     return;
   }
   timed('building, a few seconds', () => {
-    const { status } = spawnSync(process.execPath, [path.join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: 'inherit' });
+    const { status } = spawnSync(process.execPath, [path.join(root, 'scripts', 'build.mjs')], {
+      cwd: root,
+      stdio: 'inherit',
+    });
     if (status !== 0) fail('the build failed; what it said stands above.');
   });
   writeFileSync(stamp, wanted);
@@ -75,7 +83,7 @@ function hashOf(files) {
 /** Two setups at once would pull the rug from under each other. A lock whose owner is gone counts for nothing. */
 async function withLock(work) {
   const lock = path.join(root, '.setup-lock');
-  for (let said = false; ; ) {
+  for (let said = false; ;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       break;

@@ -28,7 +28,10 @@ export async function findTemporalCli(root, say) {
   ];
   if (existsSync(cached)) return cached;
   console.error(`setup: Temporal's program is missing and could not be had:
-${reasons.filter(Boolean).map((reason) => `  - ${reason}`).join('\n')}
+${reasons
+  .filter(Boolean)
+  .map((reason) => `  - ${reason}`)
+  .join('\n')}
 Any one of these helps:
   - install the Temporal CLI ${OLDEST.join('.')} or later, so that \`temporal\` is on PATH
   - set TEMPORAL_CLI to the program's path
@@ -102,7 +105,16 @@ async function build(root, cached, say) {
   const timer = setInterval(() => say(`  still building, ${Math.round((Date.now() - from) / 1000)} s`), 15_000);
   try {
     const flags = `-s -w -X github.com/temporalio/cli/internal/temporalcli.Version=${VERSION}`;
-    const args = ['build', '-trimpath', '-mod=readonly', '-ldflags', flags, '-o', made, 'github.com/temporalio/cli/cmd/temporal'];
+    const args = [
+      'build',
+      '-trimpath',
+      '-mod=readonly',
+      '-ldflags',
+      flags,
+      '-o',
+      made,
+      'github.com/temporalio/cli/cmd/temporal',
+    ];
     const { code, said } = await runToEnd(go, args, path.join(root, 'embedded', 'temporal-cli'));
     if (code !== 0) return `the Go build failed: ${said.trim().split('\n').slice(-3).join(' / ')}`;
     keep(made, cached);
@@ -116,7 +128,11 @@ async function build(root, cached, say) {
 
 function runToEnd(program, args, cwd) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd, env: { ...process.env, CGO_ENABLED: '0' }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, CGO_ENABLED: '0' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let said = '';
     child.stderr.on('data', (chunk) => (said = (said + chunk).slice(-8000)));
     child.on('error', (err) => resolve({ code: 1, said: err.message }));

@@ -9,7 +9,13 @@ const result = process.env.LONGHAUL_TEST_RESULT;
 const { status } = spawnSync(
   process.execPath,
   // Some libraries import others while they run; Jest takes that only with this flag.
-  ['--experimental-vm-modules', '--no-warnings', jest, ...(result ? ['--json', `--outputFile=${result}`] : []), ...process.argv.slice(2)],
+  [
+    '--experimental-vm-modules',
+    '--no-warnings',
+    jest,
+    ...(result ? ['--json', `--outputFile=${result}`] : []),
+    ...process.argv.slice(2),
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(status ?? 1);
