@@ -3,14 +3,13 @@ import type { ServerResponse } from 'node:http';
 import { unmet } from './conditions.js';
 import { type MessagesRequest, conversationOf, turnOf } from './conversation.js';
 import type { Holds } from './holds.js';
-import { invalidRequest, sendError, typeOfStatus } from './http.js';
+import { type ApiError, invalidRequest, sendError, typeOfStatus } from './http.js';
 import type { Journal, ReceivedRequest } from './journal.js';
-import { prefixOf } from './prefix.js';
 import type { PromptCache } from './promptCache.js';
 import { renderReply } from './render.js';
 import { type Answer, type Fault, type HoldPoint, type Script, answersAt } from './script.js';
 import { type Delivery, sendStream, sendWhole, sleep } from './stream.js';
-import { validateRequest } from './validateRequest.js';
+import { checkRequest } from './validateRequest.js';
 
 export interface Context {
   scripts: Map<string, Script>;
@@ -33,16 +32,17 @@ export async function answerRequest(
   const { journal } = context;
   const name = scriptNameOf((body as MessagesRequest | null)?.model);
   const script = context.scripts.get(name);
-  const refusal = script ? validateRequest(body, script) : unknownModel(context, body);
-  if (refusal || !script) {
-    const entry = journal.open({ script: name, turn: turnShown(body), conversation: '', request: body }, received);
-    journal.finish(entry, 'refused', refusal?.message);
-    return sendError(response, refusal ?? invalidRequest(name), entry.requestId);
+  const checked = script ? checkRequest(body, script) : { refusal: unknownModel(context, body) };
+  if ('refusal' in checked || !script) {
+    const refusal = 'refusal' in checked ? checked.refusal : invalidRequest(name);
+    const entry = journal.open({ script: name, turn: turnShown(body), conversation: '' }, received);
+    journal.finish(entry, 'refused', refusal.message);
+    return sendError(response, refusal, entry.requestId);
   }
-  const request = body as MessagesRequest; // as validateRequest found it
+  const { request, steps } = checked;
   const turn = turnOf(request);
   const conversation = conversationOf(request);
-  const entry = journal.open({ script: name, turn, conversation, request }, received);
+  const entry = journal.open({ script: name, turn, conversation }, received);
   const finish: Delivery['finish'] = (status, detail) => journal.finish(entry, status, detail);
 
   const answer = chooseAnswer(script, turn, request);
@@ -64,7 +64,6 @@ export async function answerRequest(
     finish('faulted', `status ${fault.status}`);
     return sendFault(response, fault, entry.requestId);
   }
-  const steps = prefixOf(request);
   const scope = `${received.key} ${request.model}`;
   const automatic = request['cache_control'] != null;
   const message = renderReply(answer, request, steps, context.cache.account(scope, steps, automatic));
@@ -81,12 +80,12 @@ function turnShown(body: unknown): number {
   return Array.isArray(messages) ? messages.filter((m?: { role?: unknown }) => m?.role === 'assistant').length : 0;
 }
 
-function unknownModel(context: Context, body: unknown): ReturnType<typeof validateRequest> {
+function unknownModel(context: Context, body: unknown): ApiError {
   if (typeof (body as MessagesRequest | null)?.model !== 'string') return invalidRequest('model: Field required');
   return notFound(context, scriptNameOf((body as MessagesRequest).model));
 }
 
-export function notFound({ scripts }: Context, name: string) {
+export function notFound({ scripts }: Context, name: string): ApiError {
   const known = [...scripts.keys()].join(', ') || 'none';
   return { status: 404, type: 'not_found_error', message: `model: ${name}; the scripts are: ${known}` };
 }

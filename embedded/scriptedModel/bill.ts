@@ -1,6 +1,6 @@
 // What the calls would have cost: by conversation and turn, so that a reply that was paid twice shows.
 import { costNanoUsd } from '../../providers/prices.js';
-import type { JournalEntry } from './journal.js';
+import type { Noted } from './journal.js';
 import type { RawUsage } from './render.js';
 
 export interface BilledTurn {
@@ -36,7 +36,7 @@ const nothing = (): RawUsage => ({
 export class Ledger {
   private readonly turns = new Map<string, Omit<BilledTurn, 'costUsd'>>();
 
-  charge({ script, conversation, turn, usage, status }: JournalEntry): void {
+  charge({ script, conversation, turn, usage, status }: Noted): void {
     if (!usage) return;
     const key = `${script} ${conversation} turn ${turn}`;
     const billed = this.turns.get(key) ?? { script, conversation, turn, calls: 0, unfinished: 0, usage: nothing() };

@@ -1,6 +1,6 @@
 // What a request shows: its blocks, texts and results, and which conversation and turn it belongs to.
 import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { canonicalJson } from '../../harness/canonical.js';
 
 export interface Block {
   type: string;
@@ -38,7 +38,7 @@ export const turnOf = (request: MessagesRequest): number =>
 /** Names a conversation by how it begins; marks for the cache aside, which move. */
 export const conversationOf = (request: MessagesRequest): string =>
   createHash('sha256')
-    .update(String(canonicalize(begin(request))))
+    .update(canonicalJson(begin(request)))
     .digest('hex')
     .slice(0, 16);
 

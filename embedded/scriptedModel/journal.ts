@@ -23,6 +23,9 @@ export interface JournalEntry {
   request: unknown;
 }
 
+/** As kept: the request is read from its body when somebody asks. */
+export type Noted = Omit<JournalEntry, 'request'>;
+
 export interface ReceivedRequest {
   body: string;
   headers: Record<string, string>;
@@ -31,24 +34,22 @@ export interface ReceivedRequest {
 /** Entries kept; the oldest go first. */
 const MAX_ENTRIES = 50_000;
 /** Characters of bodies kept; the oldest bodies go first. */
-const MAX_BODIES = 128 * 1024 * 1024;
+const MAX_BODIES = 64 * 1024 * 1024;
 
 export class Journal {
-  private entries: JournalEntry[] = [];
-  private readonly sizes = new Map<JournalEntry, number>();
+  private entries: Noted[] = [];
+  /** As text, which takes a fraction of what the parsed request would. */
+  private readonly bodies = new Map<Noted, string>();
   private held = 0;
   private next = 1;
   private readonly ledger = new Ledger();
 
   constructor(private readonly file?: string) {}
 
-  open(
-    entry: Pick<JournalEntry, 'script' | 'turn' | 'conversation' | 'request'>,
-    received: ReceivedRequest,
-  ): JournalEntry {
+  open(entry: Pick<JournalEntry, 'script' | 'turn' | 'conversation'>, received: ReceivedRequest): Noted {
     const n = this.next++;
     const bodySha256 = createHash('sha256').update(received.body).digest('hex');
-    const opened: JournalEntry = {
+    const opened: Noted = {
       n,
       at: new Date().toISOString(),
       requestId: `req_${bodySha256.slice(0, 12)}_${n}`,
@@ -58,47 +59,51 @@ export class Journal {
       bodySha256,
     };
     this.entries.push(opened);
-    this.sizes.set(opened, received.body.length);
+    this.bodies.set(opened, received.body);
     this.held += received.body.length;
     this.bound();
     return opened;
   }
 
   /** The end of a request; the first one counts. */
-  finish(entry: JournalEntry, status: JournalEntry['status'], detail?: string): void {
+  finish(entry: Noted, status: JournalEntry['status'], detail?: string): void {
     if (entry.status !== 'open') return;
     entry.status = status;
     if (detail !== undefined) entry.detail = detail;
     this.ledger.charge(entry);
-    if (this.file !== undefined) appendFileSync(this.file, `${JSON.stringify(entry)}\n`);
+    if (this.file !== undefined) appendFileSync(this.file, `${JSON.stringify(this.withRequest(entry))}\n`);
   }
 
   read(filter: { after?: number; script?: string }): JournalEntry[] {
-    return this.entries.filter(
-      (e) => e.n > (filter.after ?? 0) && (filter.script === undefined || e.script === filter.script),
-    );
+    return this.entries
+      .filter((e) => e.n > (filter.after ?? 0) && (filter.script === undefined || e.script === filter.script))
+      .map((e) => this.withRequest(e));
+  }
+
+  private withRequest(entry: Noted): JournalEntry {
+    const body = this.bodies.get(entry);
+    return { ...entry, request: body === undefined ? null : (JSON.parse(body) as unknown) };
   }
 
   bill = (script?: string): Bill => this.ledger.read(script);
 
   clear(): void {
     this.entries = [];
-    this.sizes.clear();
+    this.bodies.clear();
     this.held = 0;
     this.ledger.clear();
   }
 
   private bound(): void {
-    for (const [entry, size] of this.sizes) {
+    if (this.entries.length > MAX_ENTRIES) this.drop(this.entries.shift() as Noted);
+    for (const [oldest] of this.bodies) {
       if (this.held <= MAX_BODIES) break;
-      entry.request = null;
-      this.held -= size;
-      this.sizes.delete(entry);
+      this.drop(oldest);
     }
-    while (this.entries.length > MAX_ENTRIES) {
-      const oldest = this.entries.shift() as JournalEntry;
-      this.held -= this.sizes.get(oldest) ?? 0;
-      this.sizes.delete(oldest);
-    }
+  }
+
+  private drop(entry: Noted): void {
+    this.held -= this.bodies.get(entry)?.length ?? 0;
+    this.bodies.delete(entry);
   }
 }

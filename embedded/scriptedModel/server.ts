@@ -8,10 +8,10 @@ import type { MessagesRequest } from './conversation.js';
 import { Holds } from './holds.js';
 import { type ApiError, invalidRequest, sendError, sendJson } from './http.js';
 import { Journal } from './journal.js';
-import { prefixOf, totalTokens } from './prefix.js';
+import { totalTokens } from './prefix.js';
 import { PromptCache } from './promptCache.js';
 import { type Script, parseScript } from './script.js';
-import { validateRequest } from './validateRequest.js';
+import { checkRequest } from './validateRequest.js';
 
 export interface ScriptedModelOptions {
   /** 0: any free one. */
@@ -156,9 +156,9 @@ function countTokens(context: Context, body: unknown, response: ServerResponse):
   const name = scriptNameOf((body as MessagesRequest | null)?.model);
   const script = context.scripts.get(name);
   if (!script) return sendError(response, notFound(context, name));
-  const refusal = validateRequest({ ...(body as object), max_tokens: 1 }, { ...script, window: Infinity });
-  if (refusal) return sendError(response, refusal);
-  sendJson(response, 200, { input_tokens: totalTokens(prefixOf(body as MessagesRequest)) });
+  const checked = checkRequest({ ...(body as object), max_tokens: 1 }, { ...script, window: Infinity });
+  if ('refusal' in checked) return sendError(response, checked.refusal);
+  sendJson(response, 200, { input_tokens: totalTokens(checked.steps) });
 }
 
 function describeModel(context: Context, encoded: string, response: ServerResponse): void {

@@ -1,7 +1,7 @@
 // What the real Messages API refuses, refused here as well: otherwise a script would hide a bug until production.
 import type { MessagesRequest } from './conversation.js';
 import { type ApiError, invalidRequest } from './http.js';
-import { prefixOf, signThinking, totalTokens } from './prefix.js';
+import { type PrefixStep, prefixOf, signThinking, totalTokens } from './prefix.js';
 import { breakpointsProblem } from './validateCache.js';
 import { messagesProblem } from './validateMessages.js';
 import { pairsProblem } from './validatePairs.js';
@@ -16,10 +16,22 @@ const KNOWN = new Set(
 );
 const REMOVED = ['temperature', 'top_p', 'top_k'];
 
+export interface Limits {
+  window: number;
+  maxOutput: number;
+}
+
 /** undefined when the API would take it. Whatever JSON is given, this does not throw. */
-export function validateRequest(body: unknown, limits: { window: number; maxOutput: number }): Refusal | undefined {
+export function validateRequest(body: unknown, limits: Limits): Refusal | undefined {
+  const checked = checkRequest(body, limits);
+  return 'refusal' in checked ? checked.refusal : undefined;
+}
+
+export type Checked = { refusal: Refusal } | { request: MessagesRequest; steps: PrefixStep[] };
+
+export function checkRequest(body: unknown, limits: Limits): Checked {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return invalidRequest('Input should be a valid dictionary');
+    return { refusal: invalidRequest('Input should be a valid dictionary') };
   }
   const request = body as MessagesRequest;
   const problem =
@@ -29,9 +41,10 @@ export function validateRequest(body: unknown, limits: { window: number; maxOutp
     pairsProblem(request.messages) ??
     breakpointsProblem(request) ??
     textProblem(body);
-  if (problem !== undefined) return invalidRequest(problem);
-  const late = prefixProblem(request, limits.window);
-  return late === undefined ? undefined : invalidRequest(late);
+  if (problem !== undefined) return { refusal: invalidRequest(problem) };
+  const steps = prefixOf(request);
+  const late = thinkingProblem(steps) ?? windowProblem(steps, limits.window);
+  return late === undefined ? { request, steps } : { refusal: invalidRequest(late) };
 }
 
 function topLevelProblem(request: MessagesRequest, maxOutput: number): string | undefined {
@@ -60,30 +73,31 @@ function topLevelProblem(request: MessagesRequest, maxOutput: number): string | 
 }
 
 /** A half of a surrogate pair cannot be sent as UTF-8; it comes of text that was cut by length. */
-function textProblem(value: unknown): string | undefined {
-  if (typeof value === 'string') {
-    return value.isWellFormed() ? undefined : 'The request body is not valid JSON: no low surrogate in string';
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const inner of Array.isArray(value) ? value : Object.entries(value).flat()) {
-    const problem = textProblem(inner);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
+function textProblem(body: object): string | undefined {
+  // JSON.stringify writes a half as an escape, so most requests need no second look.
+  if (!/\\ud[89a-f][0-9a-f]{2}/.test(JSON.stringify(body)) || isWellFormed(body)) return undefined;
+  return 'The request body is not valid JSON: no low surrogate in string';
+}
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return (Array.isArray(value) ? (value as unknown[]) : Object.entries(value).flat()).every(isWellFormed);
 }
 
 /** A thinking block is bound to everything before it: instructions, tools, messages. */
-function prefixProblem(request: MessagesRequest, window: number): string | undefined {
-  const steps = prefixOf(request);
+function thinkingProblem(steps: readonly PrefixStep[]): string | undefined {
   const changed = steps.find(
     ({ block, message, before }) =>
       message >= 0 && block.type === 'thinking' && block['signature'] !== signThinking(before, block['thinking']),
   );
-  if (changed) {
-    const first = steps.findIndex((s) => s.message === changed.message);
-    const place = `messages.${changed.message}.content.${steps.indexOf(changed) - first}`;
-    return `${place}: Invalid \`signature\` in \`thinking\` block: it was edited, or what stood before it has changed`;
-  }
+  if (!changed) return undefined;
+  const first = steps.findIndex((s) => s.message === changed.message);
+  const place = `messages.${changed.message}.content.${steps.indexOf(changed) - first}`;
+  return `${place}: Invalid \`signature\` in \`thinking\` block: it was edited, or what stood before it has changed`;
+}
+
+function windowProblem(steps: readonly PrefixStep[], window: number): string | undefined {
   const tokens = totalTokens(steps);
   return tokens > window ? `prompt is too long: ${tokens} tokens > ${window} maximum` : undefined;
 }
