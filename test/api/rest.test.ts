@@ -201,7 +201,7 @@ describe('reading', () => {
     await api.putAgent(sinkAgent('stepped', sink.url));
     const { id } = await api.startRun('stepped', 'see');
     await api.ended(id);
-    const step = await api.ok<Record<string, unknown>>('GET', `/v1/runs/${id}/steps/1`);
+    const step = await api.ok('GET', `/v1/runs/${id}/steps/1`);
     expect(step).toMatchObject({
       stopReason: 'tool_use',
       toolCalls: [{ tool: 'look', arguments: { what: 's' }, outcome: 'succeeded', verdict: 'execute' }],

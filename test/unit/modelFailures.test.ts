@@ -8,7 +8,7 @@ const errorOf = (
   more: { headers?: Record<string, string>; code?: string; message?: string } = {},
 ) =>
   APIError.generate(
-    status as number,
+    status,
     {
       type: 'error',
       error: { type, message: more.message ?? type, ...(more.code ? { details: { error_code: more.code } } : {}) },
