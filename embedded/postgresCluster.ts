@@ -45,7 +45,7 @@ export function clusterOf(folder: string): Cluster {
 export async function createCluster(cluster: Cluster, password: string, durable: boolean): Promise<void> {
   // A name of this process's own: the initdb of one that was killed may still be at work.
   const data = `${cluster.data}.new-${process.pid}`;
-  for (const left of unfinished(cluster)) rmSync(left, { recursive: true, force: true });
+  for (const left of unfinished(cluster)) rmSync(left, { recursive: true, force: true, maxRetries: 10 });
   const passwordFile = `${cluster.data}.password`;
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (cluster.account) chownSync(passwordFile, cluster.account.uid, cluster.account.gid);

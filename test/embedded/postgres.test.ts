@@ -1,7 +1,17 @@
 // The embedded PostgreSQL with real processes: start, reuse, stop, SIGKILL, and what an unlucky start left behind.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { startPostgres, stopPostgres } from '../../embedded/postgres.js';
 import { clusterOf } from '../../embedded/postgresCluster.js';
@@ -188,4 +198,17 @@ test('started by root it runs as somebody else, and else as whoever started it',
   const { uid } = statSync(`/proc/${pid}`);
   const own = process.getuid?.();
   expect(uid === own).toBe(own !== 0);
+});
+
+test('in a folder that only its owner may enter, it starts and keeps everything all the same', async () => {
+  const dataDir = aDataDir('closed');
+  chmodSync(path.dirname(dataDir), 0o700);
+  const first = await start(dataDir);
+  await query(first.url, 'CREATE TABLE kept AS SELECT 7 AS n');
+  await stopPostgres(dataDir);
+  const second = await start(dataDir);
+  expect(await query(second.url, 'SELECT n FROM kept')).toEqual([{ n: 7 }]);
+  const home = path.dirname(clusterOf(dataDir).data);
+  await stopPostgres(dataDir);
+  rmSync(home, { recursive: true }); // root's lies outside of the folder of this test run
 });

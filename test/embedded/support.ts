@@ -1,11 +1,15 @@
 // Folders and ports for tests of the embedded servers.
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { type Server, createServer } from 'node:net';
 import path from 'node:path';
 import { Client } from 'pg';
 
-export const emptyDataDir = (name: string): string =>
-  path.join(mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, `${name}-`)), 'data');
+/** In a folder that everybody may enter, so that root's clusters lie in it too and go with it. */
+export function emptyDataDir(name: string): string {
+  const folder = mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, `${name}-`));
+  chmodSync(folder, 0o755);
+  return path.join(folder, 'data');
+}
 
 /** Somebody else listens on this port. */
 export async function takePort(port: number): Promise<Server> {
