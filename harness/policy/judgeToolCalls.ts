@@ -145,7 +145,8 @@ const CUT_OFF = 'The reply was cut off before this call was complete, so its arg
 function unknownTool(name: string, tools: readonly ToolDefinition[]): string {
   const names = tools.map((t) => t.name);
   const list = names.length === 0 ? 'You have no tools.' : `The tools are: ${names.join(', ')}.`;
-  return `There is no tool ${name}${nearest(name, names)}. ${list} Nothing was executed.`.slice(0, 3000);
+  const hint = nearest(name, names) || '.';
+  return `There is no tool ${name}${hint} ${list} Nothing was executed.`.slice(0, 3000);
 }
 
 function problemOfId(id: unknown, counts: ReadonlyMap<unknown, number>, seen: ReadonlySet<string>): string | undefined {
