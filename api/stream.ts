@@ -31,11 +31,12 @@ export async function streamRun(
 ): Promise<void> {
   reply.hijack();
   const out = reply.raw;
-  const gone = new AbortController();
-  out.on('close', () => gone.abort());
-  out.on('error', () => gone.abort());
-  const stopping = new AbortController();
-  const over = AbortSignal.any([gone.signal, stopping.signal]);
+  // Aborted when the reader is gone or the process stops.
+  const leaving = new AbortController();
+  const over = leaving.signal;
+  let stopping = false;
+  out.on('close', () => leaving.abort());
+  out.on('error', () => leaving.abort());
   out.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -46,12 +47,15 @@ export async function streamRun(
   out.write(': connected\n\n');
 
   const signal = new Signal();
+  over.addEventListener('abort', () => signal.set());
   const leave = hub.join(agentRunId, {
     wake: () => signal.set(),
-    end: () => stopping.abort(),
+    end: () => {
+      stopping = true;
+      leaving.abort();
+    },
     ...(deltas ? { delta: (delta: Delta) => sendDelta(delta) } : {}),
   });
-  over.addEventListener('abort', () => signal.set());
 
   function sendDelta({ runId: _, ...delta }: Delta): void {
     if (out.writableLength < MAX_BEHIND) out.write(`event: delta\ndata: ${JSON.stringify(delta)}\n\n`);
@@ -78,7 +82,7 @@ export async function streamRun(
     leave();
     out.end();
     // A reader that does not read would keep a stopping process open.
-    if (stopping.signal.aborted) setTimeout(() => out.destroy(), LAST_WORDS_MS).unref();
+    if (stopping) setTimeout(() => out.destroy(), LAST_WORDS_MS).unref();
   }
 
   /** Over when the last event is terminal and the run was not resumed since. */

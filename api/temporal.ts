@@ -17,7 +17,7 @@ import { WORKFLOW_TYPE, searchAttributes, taskQueues } from '../workflows/protoc
 /** How long a request waits for a worker to take an update, in milliseconds. */
 const UPDATE_MS = 10_000;
 /** How long a request waits for Temporal itself. After it the caller is answered and the sweep goes on. */
-const SERVER_MS = 5000;
+const SERVER_MS = 3000;
 /** How long a resumed run's workflow waits for the execution before it, which ends right after its row. */
 const PREVIOUS_MS = 3000;
 const PREVIOUS_POLL_MS = 50;

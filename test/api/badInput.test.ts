@@ -1,4 +1,5 @@
 // Refused input: each with a stable type, the field it is about, and what to do.
+/* oxlint-disable jest/expect-expect -- refused() is where this file expects */
 import { randomBytes } from 'node:crypto';
 import { type Answer, type TestApi, aForeignKey, codeOf, plainAgent, startTestApi } from './support.js';
 
