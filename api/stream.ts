@@ -1,4 +1,5 @@
 // A run's events as server-sent events: from the log, in order, then live, without gap or repeat.
+import { once } from 'node:events';
 import type { FastifyRequest, FastifyReply } from 'fastify';
 import { isClosed } from '../contracts/agentRun.js';
 import { type RunEvent, terminalEventTypes } from '../contracts/events.js';
@@ -37,6 +38,7 @@ export async function streamRun(
   let stopping = false;
   out.on('close', () => leaving.abort());
   out.on('error', () => leaving.abort());
+  if (out.destroyed) leaving.abort(); // gone while the run was looked up
   out.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -66,8 +68,8 @@ export async function streamRun(
     while (!over.aborted) {
       const events = await readEvents(pool, agentRunId, sent, PAGE);
       for (const event of events) {
-        if (!out.write(frame(event))) await drained(out, over);
         if (over.aborted) return;
+        if (!out.write(frame(event))) await drained(out, over);
         sent = event.seq;
       }
       if (events.length === PAGE) continue;
@@ -95,17 +97,9 @@ export async function streamRun(
 
 const frame = (event: RunEvent): string => `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
-function drained(out: NodeJS.WritableStream, gone: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      out.removeListener('drain', done);
-      gone.removeEventListener('abort', done);
-      resolve();
-    };
-    out.on('drain', done);
-    gone.addEventListener('abort', done);
-  });
-}
+/** Also when the reader is gone. */
+const drained = (out: NodeJS.WritableStream, gone: AbortSignal): Promise<unknown> =>
+  once(out, 'drain', { signal: gone }).catch(() => undefined);
 
 /** Remembers a wake-up that comes while nobody waits. */
 class Signal {

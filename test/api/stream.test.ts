@@ -263,6 +263,13 @@ test('a reader that is gone leaves nothing behind', async () => {
   expect(api.deps.pool.idleCount).toBe(api.deps.pool.totalCount);
 });
 
+test('readers that leave while a long log is being sent leave nothing behind either', async () => {
+  const { id } = await api.aRun();
+  for (let i = 0; i < 4; i++) await api.append(id, ...Array.from({ length: 400 }, () => 'model.requested' as const));
+  await Promise.all(upTo(60).map(async () => (await Reader.open(streamOf(id))).close()));
+  await waitFor('all to be gone', async () => api.deps.hub.readers === 0 || undefined);
+});
+
 test('a silent stream says every 15 seconds that it is there', async () => {
   const { id } = await api.aRun();
   const reader = await Reader.open(streamOf(id));
