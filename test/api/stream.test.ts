@@ -268,6 +268,7 @@ test('readers that leave while a long log is being sent leave nothing behind eit
   for (let i = 0; i < 4; i++) await api.append(id, ...Array.from({ length: 400 }, () => 'model.requested' as const));
   await Promise.all(upTo(60).map(async () => (await Reader.open(streamOf(id))).close()));
   await waitFor('all to be gone', async () => api.deps.hub.readers === 0 || undefined);
+  expect(api.deps.pool.idleCount).toBe(api.deps.pool.totalCount);
 });
 
 test('a silent stream says every 15 seconds that it is there', async () => {
