@@ -5,6 +5,7 @@ import type { Models } from '../providers/models.js';
 import type { ToolRegistry } from '../tools/registry.js';
 import type { AgentCache } from './agentCache.js';
 import type { ConversationCache } from './conversation.js';
+import type { LocalCalls } from './executeTool.js';
 
 export interface Deps {
   pool: Pool;
@@ -12,6 +13,7 @@ export interface Deps {
   tools: ToolRegistry;
   agents: AgentCache;
   conversations: ConversationCache;
+  localCalls: LocalCalls;
   workerId: string;
   /** Folder with one folder per run. */
   workspacesDir: string;

@@ -1,135 +1,102 @@
-// One tool call: claim it, run it, store what came back. A second attempt does what the tool's effect allows.
-import { ApplicationFailure, Context } from '@temporalio/activity';
-import path from 'node:path';
-import type { ToolCallInput } from '../contracts/agentRun.js';
-import type { ContentBlock } from '../contracts/conversation.js';
+// Drives the attempts of a tool call: as an activity of its own, or, for short reads, as a local one.
+import { Context } from '@temporalio/activity';
+import type { LocalToolResult, ToolCallInput } from '../contracts/agentRun.js';
 import type { ToolOutcome } from '../contracts/tools.js';
-import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, runTool } from '../tools/execution.js';
-import { keptBlocks, resultOf } from '../tools/result.js';
-import { type Claim, claimCall } from './claimCall.js';
+import { idempotencyKeyOf } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
-import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
+import { attemptToolCall } from './toolAttempt.js';
 
-/** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
-const RETRY_FIRST_MS = 500;
-const RETRY_LAST_MS = 60_000;
+/**
+ * How long a local call may hold up its workflow task, in milliseconds: for so long the run hears neither cancel nor
+ * decisions. Then the call goes on without the task, and an activity of its own waits for it.
+ */
+const LOCAL_MS = 500;
 
 export async function executeTool(deps: Deps, input: ToolCallInput): Promise<{ outcome: ToolOutcome }> {
   const stopHeartbeat = startHeartbeat();
+  const activity = Context.current();
   try {
-    const claim = await claimCall(deps, input);
-    if (claim.kind === 'settled') return { outcome: claim.outcome };
-    const settled = await run(deps, input, claim);
-    return await store(deps, input, claim, settled);
+    const moved = deps.localCalls.take(input);
+    if (!moved) {
+      return await attemptToolCall(deps, input, {
+        signal: activity.cancellationSignal,
+        cancelRequested: () => activity.cancellationDetails?.cancelRequested === true,
+      });
+    }
+    activity.cancellationSignal.addEventListener('abort', () =>
+      moved.stop(activity.cancellationDetails?.cancelRequested === true),
+    );
+    return await moved.result;
   } finally {
     stopHeartbeat();
   }
 }
 
-async function run(deps: Deps, input: ToolCallInput, claim: Claim): Promise<Settled> {
-  const executor = deps.tools.executorFor(claim.tool);
-  if (!executor) {
-    const text = `The worker does not have the tool ${claim.tool.name} (any more). Nothing was executed.`;
-    return { kind: 'result', content: textBlocks(text), isError: true };
-  }
-  const context = toolContext(deps, input, claim);
-  if (claim.recheck && executor.reconcile) {
-    const found = await reconcile(executor, context, claim);
-    if (found) return found;
-  }
-  return runTool(executor, claim.arguments, context, { timeoutMs: claim.tool.timeoutMs });
-}
-
-/** An earlier attempt died inside the tool: the destination knows what became of the key. undefined: nothing yet. */
-async function reconcile(executor: ToolExecutor, context: ToolContext, claim: Claim): Promise<Settled | undefined> {
-  let answer: Reconciled = 'unknown';
-  const asking: ToolExecutor = {
-    definition: claim.tool,
-    async execute(_args, ctx) {
-      answer = (await executor.reconcile?.(ctx.idempotencyKey, ctx)) ?? 'unknown';
-      return { content: '' };
-    },
-  };
-  const asked = await runTool(asking, undefined, context, { timeoutMs: claim.tool.timeoutMs });
-  if (asked.kind !== 'result' || asked.isError) {
-    return { kind: 'unavailable', text: `What became of ${claim.tool.name} could not be found out.` };
-  }
-  return settledAnswer(answer);
-}
-
-function settledAnswer(answer: Reconciled): Settled | undefined {
-  if (answer === 'unknown') return { kind: 'unknown', text: UNKNOWN_TEXT };
-  return answer.happened ? { kind: 'result', ...keptBlocks(resultOf(answer.result)) } : undefined;
-}
-
-const UNKNOWN_TEXT =
-  'The call was started and its result was lost, so it may or may not have happened. It was not run again. ' +
-  'Check before you repeat it.';
-
-async function store(
-  deps: Deps,
-  input: ToolCallInput,
-  claim: Claim,
-  settled: Settled,
-): Promise<{ outcome: ToolOutcome }> {
-  const cancelled = Context.current().cancellationDetails?.cancelRequested === true;
-  switch (settled.kind) {
-    case 'result':
-      return recordToolResult(deps, input, claim, {
-        outcome: settled.isError ? 'failed' : 'succeeded',
-        content: settled.content,
-        isError: settled.isError,
-      });
-    case 'unknown':
-      return unknown(settled.text);
-    case 'unavailable': {
-      const mayRepeat = claim.tool.effect === 'read' || claim.tool.effect === 'idempotent';
-      if (!mayRepeat && claim.tool.effect !== 'reconcilable') return unknown(`${settled.text} ${UNKNOWN_TEXT}`);
-      if (cancelled || claim.attempt >= claim.tool.maxAttempts) {
-        return claim.tool.effect === 'read'
-          ? recordToolResult(deps, input, claim, {
-              outcome: 'failed',
-              content: textBlocks(`${settled.text} (after ${claim.attempt} attempts)`),
-              isError: true,
-            })
-          : unknown(`${settled.text} (after ${claim.attempt} attempts) ${UNKNOWN_TEXT}`);
-      }
-      const backoff = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (claim.attempt - 1));
-      const delayMs = settled.retryAfterMs ?? backoff;
-      await recordFailedAttempt(deps, input, claim, { text: settled.text, delayMs });
-      throw ApplicationFailure.create({
-        type: 'ToolUnavailable',
-        message: `${claim.tool.name}: attempt ${claim.attempt} brought no answer`,
-        nextRetryDelay: delayMs,
-        category: 'BENIGN',
-      });
-    }
-  }
-
-  function unknown(text: string): Promise<{ outcome: ToolOutcome }> {
-    return recordToolResult(deps, input, claim, { outcome: 'unknown', content: textBlocks(text), isError: true });
-  }
-}
-
-function toolContext(deps: Deps, { agentRunId, step, toolCallId }: ToolCallInput, claim: Claim): ToolContext {
+/** Runs within the workflow task: no dispatch, one marker in history. `moved`: it takes longer; execute it. */
+export async function executeToolLocally(deps: Deps, input: ToolCallInput, toolName: string): Promise<LocalToolResult> {
   const activity = Context.current();
-  return {
-    idempotencyKey: claim.idempotencyKey,
-    runId: agentRunId,
-    step,
-    toolCallId,
-    agent: claim.agentName,
-    signal: activity.cancellationSignal,
-    heartbeat: () => activity.heartbeat(),
-    secrets: (name) => {
-      const value = deps.secret(name);
-      if (value === undefined) throw new Error(`the worker has no secret ${name}; set that environment variable`);
-      return value;
-    },
-    log: deps.log.child({ agentRunId, step, toolCallId, tool: claim.tool.name }),
-    workspaceDir: path.join(deps.workspacesDir, agentRunId),
-  };
+  const call = deps.localCalls.start(input, (driver) => attemptToolCall(deps, input, driver));
+  activity.cancellationSignal.addEventListener('abort', () =>
+    call.stop(activity.cancellationDetails?.cancelRequested === true),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'moved'>((resolve) => {
+    timer = setTimeout(() => resolve('moved'), LOCAL_MS);
+  });
+  try {
+    const first = await Promise.race([call.result, late]);
+    if (first !== 'moved') deps.localCalls.forget(input);
+    else deps.localCalls.slowTools.add(toolName);
+    return first === 'moved' ? { outcome: 'moved' } : first;
+  } catch (err) {
+    deps.localCalls.forget(input);
+    throw err;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-export const textBlocks = (text: string): ContentBlock[] => [{ type: 'text', text }];
+export interface LocalCall {
+  result: Promise<{ outcome: ToolOutcome }>;
+  stop(cancelRequested: boolean): void;
+}
+
+/** The calls that this process runs within workflow tasks, or began there and goes on with. */
+export class LocalCalls {
+  /** Took too long once: not run within a workflow task again while this process lives. */
+  readonly slowTools = new Set<string>();
+  private readonly running = new Map<string, LocalCall>();
+
+  start(
+    input: ToolCallInput,
+    attempt: (driver: { signal: AbortSignal; cancelRequested(): boolean }) => Promise<{ outcome: ToolOutcome }>,
+  ): LocalCall {
+    const controller = new AbortController();
+    let cancelled = false;
+    const result = attempt({ signal: controller.signal, cancelRequested: () => cancelled });
+    result.catch(() => undefined); // whoever waits for it is told; nobody may be waiting yet
+    const call: LocalCall = {
+      result,
+      stop(cancelRequested) {
+        cancelled = cancelRequested;
+        controller.abort();
+      },
+    };
+    this.running.set(keyOf(input), call);
+    return call;
+  }
+
+  /** A call that was begun within a workflow task of this process, for its activity to go on with. */
+  take(input: ToolCallInput): LocalCall | undefined {
+    const call = this.running.get(keyOf(input));
+    this.forget(input);
+    return call;
+  }
+
+  forget(input: ToolCallInput): void {
+    this.running.delete(keyOf(input));
+  }
+}
+
+const keyOf = ({ agentRunId, toolCallId }: ToolCallInput): string => idempotencyKeyOf(agentRunId, toolCallId);

@@ -4,7 +4,7 @@ import { type RecordDecisionInput, type RequestApprovalInput, recordDecision, re
 import { callModel } from './callModel.js';
 import { type CloseRunInput, closeRun } from './closeRun.js';
 import type { Deps } from './deps.js';
-import { executeTool } from './executeTool.js';
+import { executeTool, executeToolLocally } from './executeTool.js';
 import { type IgnoredSignal, queueMessage, recordIgnoredSignal } from './signals.js';
 import { type RecordPauseInput, recordPause, recordWait } from './waits.js';
 
@@ -12,6 +12,7 @@ export function createActivities(deps: Deps) {
   return {
     callModel: (input: StepInput) => callModel(deps, input),
     executeTool: (input: ToolCallInput) => executeTool(deps, input),
+    executeToolLocally: (input: ToolCallInput, toolName: string) => executeToolLocally(deps, input, toolName),
     requestApproval: (input: RequestApprovalInput) => requestApproval(deps, input),
     recordDecision: (input: RecordDecisionInput) => recordDecision(deps, input),
     recordWait: (input: ToolCallInput & { untilMs: number }) => recordWait(deps, input),

@@ -40,7 +40,8 @@ export async function recordReply(
       JSON.stringify(judged.content),
       ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
     ]);
-    const result: CallModelResult = { stopReason: reply.stopReason, toolCalls: calls.map((c) => c.control), ...charge };
+    const toolCalls = withinWorkflowTask(deps, calls);
+    const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...charge };
     await insertMessage(tx, agentRunId, {
       seq: prepared.lastSeq + 1,
       role: 'assistant',
@@ -177,6 +178,24 @@ function planCall(
       },
     };
   }
+}
+
+/**
+ * A step that only reads, with tools that have been quick so far, needs no activity for them. With any other call in
+ * it, that one would wait for the reads.
+ */
+function withinWorkflowTask(deps: Deps, calls: readonly PlannedCall[]): ToolCallControl[] {
+  const open = calls.filter((c) => c.control.next !== 'settled');
+  const quick = open.every(
+    ({ control, row }) =>
+      control.next === 'execute' &&
+      control.queue === undefined &&
+      row.effect === 'read' &&
+      !deps.localCalls.slowTools.has(row.tool),
+  );
+  return calls.map(({ control, row }) =>
+    quick && control.next === 'execute' ? { ...control, local: { tool: row.tool } } : control,
+  );
 }
 
 /** `hashes` are those of the calls' contents in the order in which they were put. */

@@ -21,6 +21,8 @@ const SERVER_MS = 3000;
 /** How long a resumed run's workflow waits for the execution before it, which ends right after its row. */
 const PREVIOUS_MS = 3000;
 const PREVIOUS_POLL_MS = 50;
+/** A worker that died in the middle of a workflow task is waited for this long; replaying a long history takes one. */
+const WORKFLOW_TASK_TIMEOUT = '5 seconds';
 
 /** Why an update was not carried out. */
 export type UpdateFailure = { ok: false; why: UpdateRefusal | 'NoWorker' | 'NoWorkflow' };
@@ -76,6 +78,7 @@ export function createRunWorkflows(client: Client): RunWorkflows {
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
         memo: { execution },
+        workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
         staticSummary: `${control.agentName} · ${input.agentRunId}`,
         typedSearchAttributes: [
           { key: keys.agentName, value: control.agentName },

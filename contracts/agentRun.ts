@@ -7,6 +7,7 @@ import { inputContent } from './conversation.js';
 import { duration } from './duration.js';
 import type { Actor } from './events.js';
 import type { Decision } from './approvals.js';
+import type { ToolOutcome } from './tools.js';
 import { agentRunId } from './ids.js';
 
 export const runStatus = z.enum([
@@ -186,10 +187,17 @@ export interface ToolCallControl {
   /** One attempt, in milliseconds. */
   timeoutMs: number;
   queue?: string;
+  /** A short read, by this tool: run within the workflow task. */
+  local?: { tool: string };
   /** With `ask`. */
   approval?: PendingApproval;
   /** With `sleep`: milliseconds since 1970. */
   untilMs?: number;
+}
+
+/** `moved`: it takes longer than a workflow task should; an activity of its own goes on with it. */
+export interface LocalToolResult {
+  outcome: ToolOutcome | 'moved';
 }
 
 /** Known before the question is stored, so that an answer can never arrive too early. */

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { AgentCache } from '../activities/agentCache.js';
 import { ConversationCache } from '../activities/conversation.js';
 import type { Deps } from '../activities/deps.js';
+import { LocalCalls } from '../activities/executeTool.js';
 import { createActivities } from '../activities/index.js';
 import { type Config, loadConfig, readSecret, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
     models: createModels(config, log),
     agents: new AgentCache(),
     conversations: new ConversationCache(),
+    localCalls: new LocalCalls(),
     workerId,
     workspacesDir: config.workspacesDir,
     secret: readSecret,

@@ -1,7 +1,9 @@
 // The one table of timeouts, retries and heartbeats. Activities are idempotent by (run, step) and (run, tool call),
 // so every one of them may be tried again; what a second attempt may do is decided in the activity, on stored rows.
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { CallModelResult, StepInput, ToolCallControl, ToolCallInput } from '../contracts/agentRun.js';
+import type { RecordDecisionInput, RequestApprovalInput } from '../activities/approvals.js';
+import type { CloseRunInput } from '../activities/closeRun.js';
 import type { createActivities } from '../activities/index.js';
 import { taskQueues } from './protocol.js';
 
@@ -31,20 +33,36 @@ const tool = proxyActivities<Pick<Activities, 'executeTool'>>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED, // the run learns what became of the tool
 });
 
-const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool'>>({
+const localTool = proxyLocalActivities<Pick<Activities, 'executeToolLocally'>>({
+  startToCloseTimeout: '10 seconds', // gives way to an activity of its own long before
+  retry: { maximumAttempts: 1 },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'executeToolLocally'>>({
   startToCloseTimeout: '10 seconds', // one transaction; longer than the pool waits for a connection is a dead worker
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-export const { requestApproval, recordDecision, recordWait, recordPause, recordIgnoredSignal, queueMessage, closeRun } =
-  rows;
+export const { recordWait, recordPause, recordIgnoredSignal, queueMessage } = rows;
+
+export const requestApproval = (input: RequestApprovalInput, call: ToolCallControl) =>
+  rows.requestApproval.executeWithOptions({ summary: call.summary }, [input]);
+
+export const recordDecision = (input: RecordDecisionInput) =>
+  rows.recordDecision.executeWithOptions({ summary: `${input.decision.decision} by ${input.decision.by.id}` }, [input]);
+
+export const closeRun = (input: CloseRunInput) =>
+  rows.closeRun.executeWithOptions({ summary: input.outcome.status }, [input]);
 
 export const callModel = (step: StepInput): Promise<CallModelResult> =>
   model.callModel.executeWithOptions({ summary: `step ${step.step}` }, [step]);
 
-export const executeTool = (call: ToolCallControl, input: ToolCallInput) =>
-  tool.executeTool.executeWithOptions(
+/** A short read runs within the workflow task: half the price of a step. What that cannot finish is an activity. */
+export async function executeTool(call: ToolCallControl, input: ToolCallInput): Promise<void> {
+  if (call.local && (await ranLocally(call, input, call.local.tool))) return;
+  await tool.executeTool.executeWithOptions(
     {
       summary: call.summary,
       taskQueue: call.queue ?? taskQueues.tools,
@@ -52,3 +70,15 @@ export const executeTool = (call: ToolCallControl, input: ToolCallInput) =>
     },
     [input],
   );
+}
+
+async function ranLocally(call: ToolCallControl, input: ToolCallInput, toolName: string): Promise<boolean> {
+  try {
+    const run = localTool.executeToolLocally;
+    const { outcome } = await run.executeWithOptions({ summary: call.summary }, [input, toolName]);
+    return outcome !== 'moved';
+  } catch (err) {
+    if (isCancellation(err)) throw err;
+    return false; // trouble with the database or the destination: the activity is retried until it is over
+  }
+}

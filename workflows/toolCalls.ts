@@ -40,7 +40,7 @@ async function askPerson(run: RunState, step: StepInput, call: ToolCallControl):
   if (!approval) throw new Error(`tool call ${call.toolCallId} asks without an approval`);
   const question = run.ask(approval); // before it is stored: an answer can never come too early
   try {
-    await requestApproval({ ...step, toolCallId: call.toolCallId, approval });
+    await requestApproval({ ...step, toolCallId: call.toolCallId, approval }, call);
     showStatus(run, 'waiting');
     const wait = Math.max(1, approval.expiresAtMs - Date.now());
     await condition(() => question.decision !== undefined, wait, { summary: `${approval.kind} of ${call.summary}` });

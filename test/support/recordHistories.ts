@@ -47,6 +47,12 @@ describe('histories', () => {
 
   test('are recorded for every shape of a run', async () => {
     const look = calls(['look', { what: 'a' }]);
+    await keep('local-read', await aRun('local-read', [look, done()]));
+    const slowHold = sink.holdNext('/look');
+    const slow = await aRun('slow-read', [look, done()]);
+    await slowHold.arrived;
+    setTimeout(() => slowHold.release(), 2000);
+    await keep('slow-read', slow);
     await keep('simple', await aRun('simple', [look, done()]));
     await keep(
       'parallel',

@@ -1,0 +1,145 @@
+// One attempt of a tool call: claim it, run it, store what came back. A second one does what the tool's effect allows.
+import { ApplicationFailure } from '@temporalio/activity';
+import path from 'node:path';
+import type { ToolCallInput } from '../contracts/agentRun.js';
+import type { ContentBlock } from '../contracts/conversation.js';
+import type { ToolOutcome } from '../contracts/tools.js';
+import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, runTool } from '../tools/execution.js';
+import { keptBlocks, resultOf } from '../tools/result.js';
+import { type Claim, claimCall } from './claimCall.js';
+import type { Deps } from './deps.js';
+import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
+
+/** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
+const RETRY_FIRST_MS = 500;
+const RETRY_LAST_MS = 60_000;
+
+/** What an attempt needs of the activity that drives it. */
+export interface Driver {
+  signal: AbortSignal;
+  /** Was the run cancelled, or is the worker only going away? */
+  cancelRequested(): boolean;
+}
+
+/** Throws ToolUnavailable where another attempt may follow; Temporal retries after the delay it names. */
+export async function attemptToolCall(
+  deps: Deps,
+  input: ToolCallInput,
+  driver: Driver,
+): Promise<{ outcome: ToolOutcome }> {
+  const claim = await claimCall(deps, input);
+  if (claim.kind === 'settled') return { outcome: claim.outcome };
+  const settled = await run(deps, input, claim, driver);
+  return store(deps, input, claim, settled, driver);
+}
+
+async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Driver): Promise<Settled> {
+  const executor = deps.tools.executorFor(claim.tool);
+  if (!executor) {
+    const text = `The worker does not have the tool ${claim.tool.name} (any more). Nothing was executed.`;
+    return { kind: 'result', content: textBlocks(text), isError: true };
+  }
+  const context = toolContext(deps, input, claim, driver);
+  if (claim.recheck && executor.reconcile) {
+    const found = await reconcile(executor, context, claim);
+    if (found) return found;
+  }
+  return runTool(executor, claim.arguments, context, { timeoutMs: claim.tool.timeoutMs });
+}
+
+/** An earlier attempt died inside the tool: the destination knows what became of the key. undefined: nothing yet. */
+async function reconcile(executor: ToolExecutor, context: ToolContext, claim: Claim): Promise<Settled | undefined> {
+  let answer: Reconciled = 'unknown';
+  const asking: ToolExecutor = {
+    definition: claim.tool,
+    async execute(_args, ctx) {
+      answer = (await executor.reconcile?.(ctx.idempotencyKey, ctx)) ?? 'unknown';
+      return { content: '' };
+    },
+  };
+  const asked = await runTool(asking, undefined, context, { timeoutMs: claim.tool.timeoutMs });
+  if (asked.kind !== 'result' || asked.isError) {
+    return { kind: 'unavailable', text: `What became of ${claim.tool.name} could not be found out.` };
+  }
+  return settledAnswer(answer);
+}
+
+function settledAnswer(answer: Reconciled): Settled | undefined {
+  if (answer === 'unknown') return { kind: 'unknown', text: UNKNOWN_TEXT };
+  return answer.happened ? { kind: 'result', ...keptBlocks(resultOf(answer.result)) } : undefined;
+}
+
+const UNKNOWN_TEXT =
+  'The call was started and its result was lost, so it may or may not have happened. It was not run again. ' +
+  'Check before you repeat it.';
+
+async function store(
+  deps: Deps,
+  input: ToolCallInput,
+  claim: Claim,
+  settled: Settled,
+  driver: Driver,
+): Promise<{ outcome: ToolOutcome }> {
+  switch (settled.kind) {
+    case 'result':
+      return recordToolResult(deps, input, claim, {
+        outcome: settled.isError ? 'failed' : 'succeeded',
+        content: settled.content,
+        isError: settled.isError,
+      });
+    case 'unknown':
+      return unknown(settled.text);
+    case 'unavailable': {
+      const mayRepeat = claim.tool.effect === 'read' || claim.tool.effect === 'idempotent';
+      if (!mayRepeat && claim.tool.effect !== 'reconcilable') return unknown(`${settled.text} ${UNKNOWN_TEXT}`);
+      if (driver.cancelRequested() || claim.attempt >= claim.tool.maxAttempts) {
+        return claim.tool.effect === 'read'
+          ? recordToolResult(deps, input, claim, {
+              outcome: 'failed',
+              content: textBlocks(`${settled.text} (after ${claim.attempt} attempts)`),
+              isError: true,
+            })
+          : unknown(`${settled.text} (after ${claim.attempt} attempts) ${UNKNOWN_TEXT}`);
+      }
+      const backoff = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (claim.attempt - 1));
+      const delayMs = settled.retryAfterMs ?? backoff;
+      await recordFailedAttempt(deps, input, claim, { text: settled.text, delayMs });
+      throw ApplicationFailure.create({
+        type: 'ToolUnavailable',
+        message: `${claim.tool.name}: attempt ${claim.attempt} brought no answer`,
+        nextRetryDelay: delayMs,
+        category: 'BENIGN',
+      });
+    }
+  }
+
+  function unknown(text: string): Promise<{ outcome: ToolOutcome }> {
+    return recordToolResult(deps, input, claim, { outcome: 'unknown', content: textBlocks(text), isError: true });
+  }
+}
+
+function toolContext(
+  deps: Deps,
+  { agentRunId, step, toolCallId }: ToolCallInput,
+  claim: Claim,
+  driver: Driver,
+): ToolContext {
+  return {
+    idempotencyKey: claim.idempotencyKey,
+    runId: agentRunId,
+    step,
+    toolCallId,
+    agent: claim.agentName,
+    signal: driver.signal,
+    heartbeat: () => undefined, // an attempt beats by itself all the time
+    secrets: (name) => {
+      const value = deps.secret(name);
+      if (value === undefined) throw new Error(`the worker has no secret ${name}; set that environment variable`);
+      return value;
+    },
+    log: deps.log.child({ agentRunId, step, toolCallId, tool: claim.tool.name }),
+    workspaceDir: path.join(deps.workspacesDir, agentRunId),
+  };
+}
+
+export const textBlocks = (text: string): ContentBlock[] => [{ type: 'text', text }];
