@@ -30,6 +30,7 @@ export const eventTypes = [
   'run.failed',
   'run.cancelled',
   'signal.ignored',
+  'worker.lost',
 ] as const;
 export const eventType = z.enum(eventTypes);
 export type EventType = z.infer<typeof eventType>;

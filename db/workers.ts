@@ -3,40 +3,86 @@ import type { ToolDefinition } from '../contracts/tools.js';
 import type { PoolClient, Queryable } from './pool.js';
 
 /** How long a worker counts as alive after it last said so, in milliseconds. Renewed at a third of it. */
-export const WORKER_LEASE_MS = 15_000;
+export const WORKER_LEASE_MS = 9000;
 
 export interface WorkerIdentity {
   id: string;
   name: string;
   host: string;
   pid: number;
+  pidSpace: string | null;
+  pidStarted: string | null;
   queues: string[];
   codeVersion: string;
 }
 
 export async function registerWorker(db: Queryable, w: WorkerIdentity): Promise<void> {
   await db.query(
-    `INSERT INTO workers (id, name, host, pid, queues, code_version, lease_until)
-     VALUES ($1, $2, $3, $4, $5, $6, now() + $7 * interval '1 millisecond')`,
-    [w.id, w.name, w.host, w.pid, w.queues, w.codeVersion, WORKER_LEASE_MS],
+    `INSERT INTO workers (id, name, host, pid, queues, code_version, lease_until, pid_space, pid_started)
+     VALUES ($1, $2, $3, $4, $5, $6, now() + $7 * interval '1 millisecond', $8, $9)`,
+    [w.id, w.name, w.host, w.pid, w.queues, w.codeVersion, WORKER_LEASE_MS, w.pidSpace, w.pidStarted],
   );
 }
 
+/** Also of one that was given up: it is there after all. */
 export async function renewWorkerLease(db: Queryable, id: string): Promise<void> {
-  await db.query(`UPDATE workers SET lease_until = now() + $2 * interval '1 millisecond' WHERE id = $1`, [
-    id,
-    WORKER_LEASE_MS,
-  ]);
+  await db.query(
+    `UPDATE workers SET lease_until = now() + $2 * interval '1 millisecond', lost_at = NULL WHERE id = $1`,
+    [id, WORKER_LEASE_MS],
+  );
 }
 
 export async function markWorkerStopped(db: Queryable, id: string): Promise<void> {
   await db.query('UPDATE workers SET stopped_at = now(), lease_until = now() WHERE id = $1', [id]);
 }
 
+export interface PeerWorker {
+  id: string;
+  pid: number;
+  pidSpace: string | null;
+  pidStarted: string | null;
+  /** It had every chance to renew, since whoever asks could do so himself all that time. */
+  leaseExpired: boolean;
+  /** Long enough for its open polls at Temporal to have ended: nothing more is handed to it. */
+  silentForGood: boolean;
+}
+
+/** Temporal ends a poll after a minute. */
+const POLLS_ENDED_MS = 120_000;
+
+/** The workers beside this one that count as alive. `heldSince`: since when the asker renews without a failure. */
+export async function listPeerWorkers(db: Queryable, self: string, heldSince: Date): Promise<PeerWorker[]> {
+  const { rows } = await db.query<PeerWorker>(
+    `SELECT id, pid, pid_space "pidSpace", pid_started "pidStarted",
+       lease_until < now() AND $2 < now() - 2 * $3 * interval '1 millisecond' "leaseExpired",
+       lease_until < now() - $4 * interval '1 millisecond' "silentForGood"
+     FROM workers WHERE stopped_at IS NULL AND lost_at IS NULL AND id <> $1`,
+    [self, heldSince, WORKER_LEASE_MS, POLLS_ENDED_MS],
+  );
+  return rows;
+}
+
+/** The runs that a dead worker may have been at: first those with a call of its own in flight. */
+export async function runsOfLostWorker(db: Queryable, workerId: string): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT r.id FROM agent_runs r
+     WHERE r.status IN ('queued', 'running', 'waiting', 'paused') AND r.workflow_started_at IS NOT NULL
+     ORDER BY EXISTS (SELECT FROM tool_calls t WHERE t.agent_run_id = r.id AND t.claimed_by = $1 AND t.outcome IS NULL)
+       DESC, r.status = 'running' DESC, r.id DESC
+     LIMIT 5000`,
+    [workerId],
+  );
+  return rows.map((row) => row.id);
+}
+
+export async function markWorkerLost(db: Queryable, id: string): Promise<void> {
+  await db.query('UPDATE workers SET lost_at = now(), lease_until = now() WHERE id = $1 AND stopped_at IS NULL', [id]);
+}
+
 /** Is any worker alive? Without one, a decision or message waits. */
 export async function liveWorkers(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ count: number }>(
-    'SELECT count(*) count FROM workers WHERE lease_until > now() AND stopped_at IS NULL',
+    'SELECT count(*) count FROM workers WHERE lease_until > now() AND stopped_at IS NULL AND lost_at IS NULL',
   );
   return rows[0]?.count ?? 0;
 }
@@ -70,7 +116,7 @@ export interface OfferedTool {
 
 export async function listOfferedTools(db: Queryable): Promise<OfferedTool[]> {
   const { rows } = await db.query<OfferedTool>(
-    `SELECT t.definition, t.hash, w.lease_until > now() AND w.stopped_at IS NULL available
+    `SELECT t.definition, t.hash, w.lease_until > now() AND w.stopped_at IS NULL AND w.lost_at IS NULL available
      FROM tool_definitions t JOIN workers w ON w.id = t.worker_id ORDER BY t.name`,
   );
   return rows;

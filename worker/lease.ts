@@ -18,10 +18,13 @@ export interface LeaseOptions {
   log: Logger;
 }
 
-export async function holdLease(
-  pool: Pool,
-  { worker, tools, log }: LeaseOptions,
-): Promise<{ release(): Promise<void> }> {
+export interface Lease {
+  /** Since when it was renewed without a failure. */
+  heldSince(): Date;
+  release(): Promise<void>;
+}
+
+export async function holdLease(pool: Pool, { worker, tools, log }: LeaseOptions): Promise<Lease> {
   await withTransaction(pool, async (tx) => {
     await registerWorker(tx, worker);
     await offerTools(
@@ -30,11 +33,16 @@ export async function holdLease(
       tools.map((definition) => ({ definition, hash: definitionHash(definition) })),
     );
   });
+  let since = new Date();
   const renew = (): void => {
-    renewWorkerLease(pool, worker.id).catch((err: unknown) => log.warn({ err }, 'the lease could not be renewed'));
+    renewWorkerLease(pool, worker.id).catch((err: unknown) => {
+      since = new Date();
+      log.warn({ err }, 'the lease could not be renewed');
+    });
   };
   const timer = setInterval(renew, WORKER_LEASE_MS / 3);
   return {
+    heldSince: () => since,
     async release() {
       clearInterval(timer);
       await markWorkerStopped(pool, worker.id).catch((err: unknown) =>

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { Client } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { AgentCache } from '../activities/agentCache.js';
@@ -18,6 +19,8 @@ import { createLogger } from '../telemetry/log.js';
 import { createToolRegistry } from '../tools/registry.js';
 import { taskQueues } from '../workflows/protocol.js';
 import { holdLease } from './lease.js';
+import { thisProcess } from './processIdentity.js';
+import { watchOtherWorkers } from './recovery.js';
 import { temporalLogger } from './temporalLogger.js';
 
 /** How long calls in flight may go on after SIGTERM before they are handed back, in milliseconds. */
@@ -52,7 +55,7 @@ async function main(): Promise<void> {
       id: workerId,
       name: config.workerName,
       host: hostname(),
-      pid: process.pid,
+      ...thisProcess(),
       queues,
       codeVersion: codeVersion(),
     },
@@ -60,10 +63,18 @@ async function main(): Promise<void> {
     log,
   });
 
+  const recovery = watchOtherWorkers({
+    pool,
+    client: new Client({ connection, namespace: config.temporalNamespace }),
+    workerId,
+    lease,
+    log,
+  });
   const running = Promise.all(workers.map((worker) => worker.run()));
   log.info({ queues, tools: tools.offered().length, pid: process.pid }, 'ready');
   stopOnSignals(workers, log);
   await running;
+  await recovery.stop();
   await lease.release();
   await connection.close();
   await pool.end();

@@ -102,6 +102,8 @@ export function describeEvent(
       return `run ${event.type.slice(4)}${by}`;
     case 'limit.reached':
       return style.yellow(`limit reached: ${text(event, 'limit')}`);
+    case 'worker.lost':
+      return style.yellow(`a worker died; ${String(data['calls'])} call(s) in flight handed to another`);
     case 'signal.ignored':
       return style.yellow(`signal ${text(event, 'signal')} ignored: ${text(event, 'reason')}`);
     case 'run.completed':

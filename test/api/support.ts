@@ -24,6 +24,7 @@ import { offerTools, registerWorker } from '../../db/workers.js';
 import { canonicalJson, digestOf, sha256Hex } from '../../harness/canonical.js';
 import { approvalIdOf, newKeyId, newWorkerId } from '../../harness/ids.js';
 import { createTestDatabase } from '../support/database.js';
+import { thisProcess } from '../../worker/processIdentity.js';
 
 export interface Answer {
   status: number;
@@ -173,7 +174,7 @@ export const refund: ToolDefinition = {
 /** A worker that offers tools and is alive for the length of its lease, without a process. */
 export async function aWorkerThatOffers({ pool }: ApiDeps, ...tools: ToolDefinition[]): Promise<void> {
   const id = newWorkerId();
-  await registerWorker(pool, { id, name: id, host: 'here', pid: 1, queues: ['runs'], codeVersion: 'test' });
+  await registerWorker(pool, { id, name: id, host: 'here', ...thisProcess(), queues: ['runs'], codeVersion: 'test' });
   const offered = tools.map((definition) => ({ definition, hash: digestOf(definition) }));
   await withTransaction(pool, (tx) => offerTools(tx, id, offered));
 }

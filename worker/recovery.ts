@@ -1,0 +1,135 @@
+// Finds dead workers and hands their calls back at once: Temporal alone would wait for their time-outs.
+import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { workflowIdOf } from '../contracts/ids.js';
+import { systemActor } from '../contracts/events.js';
+import { appendEvents } from '../db/events.js';
+import { withLock } from '../db/locks.js';
+import { type Pool, withTransaction } from '../db/pool.js';
+import { lockRun } from '../db/runs.js';
+import { type PeerWorker, listPeerWorkers, markWorkerLost, runsOfLostWorker } from '../db/workers.js';
+import type { Lease } from './lease.js';
+import { isGone, thisProcess } from './processIdentity.js';
+
+/** How often the processes of this machine are looked at, in milliseconds: a few system calls. */
+const LOOK_MS = 100;
+/** How often the list of workers is read, in milliseconds. */
+const READ_MS = 1000;
+/** Runs looked after at the same time. */
+const AT_ONCE = 8;
+
+export interface RecoveryOptions {
+  pool: Pool;
+  client: Client;
+  workerId: string;
+  lease: Pick<Lease, 'heldSince'>;
+  log: Logger;
+}
+
+export function watchOtherWorkers(options: RecoveryOptions): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const watching = watch(options, stopping.signal);
+  return {
+    async stop() {
+      stopping.abort();
+      await watching;
+    },
+  };
+}
+
+async function watch(options: RecoveryOptions, stopping: AbortSignal): Promise<void> {
+  const { pool, workerId, lease, log } = options;
+  const here = thisProcess();
+  let peers: PeerWorker[] = [];
+  let readAt = 0;
+  while (!stopping.aborted) {
+    try {
+      if (Date.now() - readAt >= READ_MS) {
+        peers = await listPeerWorkers(pool, workerId, lease.heldSince());
+        readAt = Date.now();
+        // Silent, and perhaps only standing still: Temporal may hand it more calls as long as its polls are open.
+        for (const peer of peers.filter((p) => p.leaseExpired && isGone(p, here) !== true)) {
+          await recoverWorker(options, peer, peer.silentForGood);
+        }
+      }
+      for (const peer of peers.filter((p) => isGone(p, here) === true)) {
+        await recoverWorker(options, peer, true);
+        peers = peers.filter((p) => p !== peer);
+      }
+    } catch (err) {
+      log.warn({ err }, 'other workers could not be looked after; next try in a second');
+      readAt = Date.now();
+    }
+    await setTimeout(LOOK_MS, undefined, { signal: stopping }).catch(() => undefined);
+  }
+}
+
+/** One worker at a time does this for another; whatever is left undone when it dies itself, time-outs do. */
+async function recoverWorker(options: RecoveryOptions, peer: PeerWorker, lost: boolean): Promise<void> {
+  const { pool, log } = options;
+  await withLock(pool, `worker ${peer.id}`, async () => {
+    const runs = await runsOfLostWorker(pool, peer.id);
+    let calls = 0;
+    const queue = [...runs];
+    const lanes = Array.from({ length: AT_ONCE }, async () => {
+      for (let id = queue.shift(); id !== undefined; id = queue.shift()) calls += await recoverRun(options, peer, id);
+    });
+    await Promise.all(lanes);
+    if (lost) await markWorkerLost(pool, peer.id);
+    if (lost || calls > 0) {
+      log.info(
+        { worker: peer.id, pid: peer.pid, lost, calls },
+        'a worker is gone or silent; its calls were handed back',
+      );
+    }
+  });
+}
+
+/** Returns how many calls were handed back. */
+async function recoverRun(options: RecoveryOptions, peer: PeerWorker, agentRunId: string): Promise<number> {
+  const { client, log } = options;
+  const execution = { workflowId: workflowIdOf(agentRunId) };
+  const { namespace } = client.options;
+  try {
+    const { pendingActivities } = await client.workflowService.describeWorkflowExecution({ namespace, execution });
+    const lost = (pendingActivities ?? []).filter(
+      (a) => a.lastWorkerIdentity?.endsWith(peer.id) && Number(a.state) === STARTED,
+    );
+    await client.workflowService.resetStickyTaskQueue({ namespace, execution });
+    if (lost.length > 0) await recordLoss(options, peer, agentRunId, lost.length);
+    for (const { activityId } of lost) {
+      await client.workflowService.respondActivityTaskFailedById({
+        namespace,
+        workflowId: execution.workflowId,
+        activityId: activityId ?? '',
+        identity: options.workerId,
+        failure: {
+          message: `the worker ${peer.id} is gone`,
+          applicationFailureInfo: { type: 'WorkerLost', nextRetryDelay: { nanos: 1_000_000 } },
+        },
+      });
+    }
+    return lost.length;
+  } catch (err) {
+    log.debug({ err, agentRunId }, 'not recovered; its time-outs will do it'); // ended, or Temporal is away
+    return 0;
+  }
+}
+
+/** Of Temporal's API: PendingActivityState STARTED. */
+const STARTED = 2;
+
+async function recordLoss(
+  { pool, workerId }: RecoveryOptions,
+  peer: PeerWorker,
+  agentRunId: string,
+  calls: number,
+): Promise<void> {
+  await withTransaction(pool, async (tx) => {
+    const run = await lockRun(tx, agentRunId);
+    await appendEvents(tx, run, [
+      { type: 'worker.lost', actor: systemActor(workerId), data: { workerId: peer.id, calls } },
+    ]);
+  });
+}
