@@ -1,0 +1,80 @@
+// What a step costs: time, CPU, PostgreSQL's log, Temporal's history, over runs of several lengths. Contenders take
+// turns, so that whatever else the machine does hits them alike.
+import { newKey } from '../benchRun.js';
+import type { ContenderName } from '../contenders/contender.js';
+import type { Contender } from '../contenders/contender.js';
+import { type PerRole, cpuOf, cpuSince } from '../measure/cpu.js';
+import { type HistorySize, historyOf } from '../measure/history.js';
+import type { Settings } from '../settings.js';
+import type { Stage } from '../stage.js';
+
+export interface StepSample {
+  contender: ContenderName;
+  steps: number;
+  /** Between the first call and the last, a step. */
+  stepMs: number;
+  /** Of the whole run, its start and end included, a step. */
+  cpuMs: PerRole;
+  /** Of the whole run. */
+  walBytes: number;
+  /** Of PostgreSQL's log, a step, in the second and in the last quarter of the run. */
+  walQuarters: [number, number];
+  history?: HistorySize;
+}
+
+export async function measureSteps(
+  stage: Stage,
+  settings: Settings,
+  say: (text: string) => void,
+): Promise<StepSample[]> {
+  const samples: StepSample[] = [];
+  await warmUp(stage);
+  for (const steps of settings.steps) {
+    for (let repetition = 1; repetition <= settings.repetitions; repetition++) {
+      await stage.postgres.checkpoint();
+      for (const contender of stage.contenders) {
+        const sample = await measureRun(stage, contender, steps);
+        samples.push(sample);
+        say(
+          `S=${steps} ${repetition}/${settings.repetitions} ${contender.name}: ${sample.stepMs.toFixed(1)} ms a step`,
+        );
+      }
+    }
+  }
+  return samples;
+}
+
+/** The first run of a process compiles its code and opens its connections. */
+async function warmUp(stage: Stage): Promise<void> {
+  for (const contender of stage.contenders) {
+    for (let i = 0; i < 3; i++) await measureRun(stage, contender, 10);
+  }
+}
+
+async function measureRun(stage: Stage, contender: Contender, steps: number): Promise<StepSample> {
+  const { calls, postgres, temporal } = stage;
+  const run = { key: newKey('s'), steps };
+  const cpuBefore = cpuOf(contender.roles());
+  const walBefore = await postgres.walBytes();
+  const marks = [1, 2, 3, 4].map((quarter) =>
+    calls.reached(run.key, Math.round((steps * quarter) / 4)).then(() => postgres.walBytes()),
+  );
+  await contender.start(run);
+  const wal = await Promise.all(marks);
+  await contender.ended(run);
+  const walAfter = await postgres.walBytes();
+  const cpu = cpuSince(cpuBefore, cpuOf(contender.roles()));
+  const history = contender.workflowId ? await historyOf(temporal, contender.workflowId(run)) : undefined;
+  return {
+    contender: contender.name,
+    steps,
+    stepMs: calls.stepMs(run.key, steps),
+    cpuMs: Object.fromEntries(Object.entries(cpu).map(([role, ms]) => [role, ms / steps])),
+    walBytes: walAfter - walBefore,
+    walQuarters: [between(wal, 0, steps), between(wal, 2, steps)],
+    ...(history === undefined ? {} : { history }),
+  };
+}
+
+const between = (marks: readonly number[], from: number, steps: number): number =>
+  ((marks[from + 1] ?? 0) - (marks[from] ?? 0)) / (steps / 4);
