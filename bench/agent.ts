@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { defineTool } from '../index.js';
 import { RESULT_BYTES, words } from './payload.js';
+import { profileIfAsked } from './profile.js';
+
+profileIfAsked();
 
 export const look = defineTool({
   name: 'look',

@@ -1,23 +1,17 @@
 // `npm run bench`: what durability costs, on Longhaul and on what it is compared with, in one run on one machine.
-import { parseArgs } from 'node:util';
-import { contenderNames } from './contenders/contender.js';
-import { measureSteps } from './parts/steps.js';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { packageRoot } from '../embedded/services.js';
+import { type Options, readOptions } from './options.js';
+import { type PartName, type Results, parts } from './parts/index.js';
 import { stepsHead, stepsRows } from './report/stepsTable.js';
 import { textTable } from './report/table.js';
-import { full, quick } from './settings.js';
-import { Closing, startStage } from './stage.js';
-
-const HELP = `npm run bench -- [--quick]
-
-  --quick    a short form of a few minutes
-  --help     this text`;
+import { Closing, type Stage, startStage } from './stage.js';
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
-  });
-  if (values.help) {
-    console.log(HELP);
+  const options = readOptions(process.argv.slice(2));
+  if ('help' in options) {
+    console.log(options.help);
     return;
   }
   const closing = new Closing();
@@ -25,16 +19,42 @@ async function main(): Promise<void> {
     process.once(signal, () => void closing.close().then(() => process.exit(130)));
   }
   try {
-    const stage = await startStage(contenderNames, closing);
-    const samples = await measureSteps(stage, values.quick ? quick : full, (text) => console.log(text));
-    const titleOf = (name: string): string => stage.contenders.find((c) => c.name === name)?.title ?? name;
-    console.log(`\n${textTable(stepsHead, stepsRows(samples, titleOf))}`);
+    console.log('starting PostgreSQL, Temporal, Longhaul and what it is compared with …');
+    const stage = await startStage(options, closing);
+    const results = await measureParts(stage, options);
+    report(stage, results);
   } finally {
     await closing.close();
   }
 }
 
+async function measureParts(stage: Stage, options: Options): Promise<Results> {
+  const results: Results = {};
+  for (const name of options.parts) {
+    console.log(`\n${name}: ${parts[name].what}`);
+    Object.assign(results, { [name]: await measurePart(stage, options, name) });
+  }
+  return results;
+}
+
+async function measurePart(stage: Stage, options: Options, name: PartName): Promise<unknown> {
+  try {
+    return await parts[name].measure(stage, options.settings, (text) => console.log(`  ${text}`));
+  } catch (err) {
+    console.error(stage.log.slice(-30).join('\n'));
+    throw err;
+  }
+}
+
+function report(stage: Stage, results: Results): void {
+  const titleOf = (name: string): string => stage.contenders.find((c) => c.name === name)?.title ?? name;
+  if (results.steps) console.log(`\n${textTable(stepsHead, stepsRows(results.steps, titleOf))}`);
+  const folder = path.join(packageRoot(), 'bench', 'results');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\n`);
+}
+
 main().catch((err: unknown) => {
-  console.error(err);
+  console.error(err instanceof Error ? err.message : err);
   process.exitCode = 1;
 });

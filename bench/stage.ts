@@ -14,6 +14,7 @@ import { type Longhaul, startLonghaul } from './contenders/longhaul.js';
 import { startMemoryLoop } from './contenders/memoryLoop.js';
 import { startTemporalLoop } from './contenders/temporalLoop.js';
 import { PostgresMeter } from './measure/postgres.js';
+import { PROFILE_DIR } from './profile.js';
 
 export interface Stage {
   dataDir: string;
@@ -32,6 +33,11 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
+export interface StageOptions {
+  contenders: readonly ContenderName[];
+  profileDir: string | undefined;
+}
+
 /** Closes what was opened, the last first, also when a start fails half-way. */
 export class Closing {
   private readonly steps: (() => Promise<unknown>)[] = [];
@@ -47,7 +53,7 @@ export class Closing {
   }
 }
 
-export async function startStage(names: readonly ContenderName[], closing: Closing): Promise<Stage> {
+export async function startStage(options: StageOptions, closing: Closing): Promise<Stage> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'longhaul-bench-'));
   closing.add(async () => rmSync(dataDir, { recursive: true, force: true }));
   const log: string[] = [];
@@ -75,6 +81,7 @@ export async function startStage(names: readonly ContenderName[], closing: Closi
     dataDir: path.join(dataDir, 'longhaul'),
     temporalAddress: temporal.address,
     databaseUrl: postgres.url,
+    ...(options.profileDir === undefined ? {} : { env: { [PROFILE_DIR]: path.resolve(options.profileDir) } }),
     onLine: (line) => log.push(line),
   });
   closing.add(() => longhaul.stop());
@@ -83,7 +90,7 @@ export async function startStage(names: readonly ContenderName[], closing: Closi
   const floor = await otherDatabase(postgres.url, 'floor');
 
   const contenders: Contender[] = [];
-  for (const name of names) {
+  for (const name of options.contenders) {
     if (name === 'longhaul') {
       contenders.push(longhaul);
       continue;

@@ -65,7 +65,17 @@ function build() {
 
 /** Everything that ends up in dist/, and what decides how. */
 function sourceFiles(folder) {
-  const skipped = new Set(['node_modules', 'dist', '.git', '.longhaul', 'test', 'docs', 'coverage', 'temporal-cli']);
+  const skipped = new Set([
+    'node_modules',
+    'dist',
+    '.git',
+    '.longhaul',
+    'test',
+    'docs',
+    'coverage',
+    'temporal-cli',
+    'results',
+  ]);
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (skipped.has(entry.name)) return [];
     const full = path.join(folder, entry.name);

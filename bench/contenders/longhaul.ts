@@ -6,6 +6,7 @@ import { loadConfig } from '../../config/env.js';
 import { type Service, type Services, startServices } from '../../embedded/services.js';
 import { benchAgent, waitingAgent } from '../agent.js';
 import { type BenchRun, firstMessage } from '../benchRun.js';
+import { now } from '../clock.js';
 import type { Contender } from './contender.js';
 
 export interface LonghaulOptions {
@@ -16,14 +17,23 @@ export interface LonghaulOptions {
   databaseUrl: string;
   postgresPid: number;
   modelUrl: string;
+  /** The worker's own environment, such as NODE_OPTIONS. */
+  env?: Record<string, string>;
   onLine: (line: string) => void;
 }
 
 export interface Longhaul extends Contender {
+  workflowId(run: BenchRun): string;
   services: Services;
-  workers: Service[];
-  api: Service;
+  /** Those that are alive. */
+  readonly workers: readonly Service[];
   startWorker(): Promise<Service>;
+  /** Milliseconds from exec to polling. */
+  timedStart(): Promise<number>;
+  stopWorker(worker: Service): Promise<void>;
+  killWorker(worker: Service): Promise<void>;
+  /** Kills it and starts it again at once, under the same name. Milliseconds from exec to polling. */
+  replaceWorker(worker: Service): Promise<number>;
   /** Starts a run of an agent; its id. */
   startRun(run: BenchRun, agent?: string): Promise<string>;
   call<T>(method: string, at: string, body?: unknown): Promise<T>;
@@ -44,10 +54,12 @@ export async function startLonghaul(options: LonghaulOptions): Promise<Longhaul>
       LONGHAUL_TOOLS: path.join(__dirname, '..', 'agent.js'),
       TEMPORAL_NAMESPACE: 'default',
       ANTHROPIC_API_KEY: '',
+      ...options.env,
     },
     onLine: (from, line) => options.onLine(`${from}: ${line}`),
   });
-  const workers = [await services.startWorker('bench')];
+  const workers = workersOf(services);
+  await workers.startWorker();
   const api = await services.startApi();
   const call = caller(services);
   for (const agent of [benchAgent, waitingAgent]) await call('PUT', `/v1/agents/${agent.name}`, agent);
@@ -68,25 +80,57 @@ export async function startLonghaul(options: LonghaulOptions): Promise<Longhaul>
     title: 'Longhaul',
     isEmpty: false,
     services,
-    workers,
-    api,
+    ...workers,
     call,
     startRun,
-    async startWorker() {
-      const worker = await services.startWorker('bench');
-      workers.push(worker);
-      return worker;
-    },
     start: async (run) => void (await startRun(run)),
     ended: async (run) => void (await temporal.workflow.getHandle(workflowIdOf(idOf(run))).result()),
     workflowId: (run) => workflowIdOf(idOf(run)),
     roles: () => ({
-      worker: workers.map((worker) => worker.pid),
+      worker: workers.workers.map((worker) => worker.pid),
       api: [api.pid],
       temporal: [options.temporalPid],
       postgres: [options.postgresPid],
     }),
     stop: () => services.stop(),
+  };
+}
+
+function workersOf(services: Services) {
+  const workers: Service[] = [];
+  const names = new Map<Service, string>();
+  let made = 0;
+  const startNamed = async (name: string): Promise<Service> => {
+    const worker = await services.startWorker(name);
+    workers.push(worker);
+    names.set(worker, name);
+    return worker;
+  };
+  const gone = (worker: Service): void => {
+    if (workers.includes(worker)) workers.splice(workers.indexOf(worker), 1);
+  };
+  const timed = async (name: string): Promise<number> => {
+    const from = now();
+    await startNamed(name);
+    return now() - from;
+  };
+  return {
+    workers,
+    startWorker: () => startNamed(`bench-${(made += 1)}`),
+    timedStart: () => timed(`bench-${(made += 1)}`),
+    async stopWorker(worker: Service) {
+      gone(worker);
+      await worker.stop();
+    },
+    async killWorker(worker: Service) {
+      gone(worker);
+      await worker.kill();
+    },
+    async replaceWorker(worker: Service) {
+      gone(worker);
+      await worker.kill();
+      return timed(names.get(worker) as string);
+    },
   };
 }
 

@@ -30,8 +30,6 @@ export function toolResult(reply: ModelReply): RequestMessage | undefined {
   const { turn } = call['input'] as { turn: number };
   return {
     role: 'user',
-    content: [
-      { type: 'tool_result', tool_use_id: call['id'], content: [{ type: 'text', text: resultOf(turn) }] },
-    ],
+    content: [{ type: 'tool_result', tool_use_id: call['id'], content: [{ type: 'text', text: resultOf(turn) }] }],
   };
 }

@@ -1,12 +1,11 @@
 // What a step costs: time, CPU, PostgreSQL's log, Temporal's history, over runs of several lengths. Contenders take
 // turns, so that whatever else the machine does hits them alike.
 import { newKey } from '../benchRun.js';
-import type { ContenderName } from '../contenders/contender.js';
-import type { Contender } from '../contenders/contender.js';
+import type { Contender, ContenderName } from '../contenders/contender.js';
 import { type PerRole, cpuOf, cpuSince } from '../measure/cpu.js';
 import { type HistorySize, historyOf } from '../measure/history.js';
-import type { Settings } from '../settings.js';
 import type { Stage } from '../stage.js';
+import type { Part } from './part.js';
 
 export interface StepSample {
   contender: ContenderName;
@@ -22,27 +21,25 @@ export interface StepSample {
   history?: HistorySize;
 }
 
-export async function measureSteps(
-  stage: Stage,
-  settings: Settings,
-  say: (text: string) => void,
-): Promise<StepSample[]> {
-  const samples: StepSample[] = [];
-  await warmUp(stage);
-  for (const steps of settings.steps) {
-    for (let repetition = 1; repetition <= settings.repetitions; repetition++) {
-      await stage.postgres.checkpoint();
-      for (const contender of stage.contenders) {
-        const sample = await measureRun(stage, contender, steps);
-        samples.push(sample);
-        say(
-          `S=${steps} ${repetition}/${settings.repetitions} ${contender.name}: ${sample.stepMs.toFixed(1)} ms a step`,
-        );
+export const stepCosts: Part<StepSample[]> = {
+  what: 'time, CPU, WAL and history a step, by length of run',
+  async measure(stage, settings, say) {
+    const samples: StepSample[] = [];
+    await warmUp(stage);
+    for (const length of settings.steps) {
+      for (let repetition = 1; repetition <= settings.repetitions; repetition++) {
+        await stage.postgres.checkpoint();
+        for (const contender of stage.contenders) {
+          const sample = await measureRun(stage, contender, length);
+          samples.push(sample);
+          const ms = sample.stepMs.toFixed(1);
+          say(`S=${length} ${repetition}/${settings.repetitions} ${contender.name}: ${ms} ms a step`);
+        }
       }
     }
-  }
-  return samples;
-}
+    return samples;
+  },
+};
 
 /** The first run of a process compiles its code and opens its connections. */
 async function warmUp(stage: Stage): Promise<void> {
