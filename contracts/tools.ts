@@ -14,13 +14,18 @@ export const toolName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'letters, dig
 export const jsonSchema = z.record(z.string(), z.unknown());
 export type JsonSchema = z.infer<typeof jsonSchema>;
 
+const httpUrl = z.url({ protocol: /^https?$/ });
+
 export const httpBinding = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }),
+  url: httpUrl,
   /** Name of the environment variable with the HMAC key. */
   secret: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
     .optional(),
+  /** With effect `reconcilable`: where the service says what became of a key. */
+  reconcileUrl: httpUrl.optional(),
+  reconcileMethod: z.enum(['GET', 'POST']).optional(),
 });
 
 /** Where the code of a tool is: in Longhaul, behind HTTP, or in the user's own module. */

@@ -121,6 +121,7 @@ function httpTool(
     errors.push({ path: `${path}.${inner}`, message: problem.message });
   }
   checkControls(entry.name, entry.input, entry.controls, path, errors);
+  checkReconcile(entry, path, errors);
   return [
     {
       name: entry.name,
@@ -137,6 +138,24 @@ function httpTool(
       ...(entry.queue === undefined ? {} : { queue: entry.queue }),
     },
   ];
+}
+
+/** What became of a call can be asked only where the service answers that. */
+function checkReconcile({ name, effect, http }: HttpToolDeclaration, path: string, errors: ToolProblem[]): void {
+  if (effect === 'reconcilable' && http.reconcileUrl === undefined) {
+    const message =
+      `${name} is reconcilable, so give http.reconcileUrl, where the service says what became of a key; ` +
+      'a service that cannot say so is irreversible, or idempotent if it takes a key twice';
+    errors.push({ path: `${path}.effect`, message });
+  }
+  for (const field of ['reconcileUrl', 'reconcileMethod'] as const) {
+    if (http[field] === undefined || (effect === 'reconcilable' && http.reconcileUrl !== undefined)) continue;
+    const message =
+      effect === 'reconcilable'
+        ? `${field} is of use only with reconcileUrl`
+        : `${field} is for effect reconcilable; ${name} is ${effect ?? 'irreversible'}`;
+    errors.push({ path: `${path}.http.${field}`, message });
+  }
 }
 
 function checkControls(

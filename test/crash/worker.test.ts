@@ -79,6 +79,32 @@ test('a worker killed inside an idempotent tool after its effect: one effect, tw
   expect(requestsOf(id)).toHaveLength(2);
 });
 
+test('a worker killed inside a reconcilable tool that had acted: the service says so, its answer is the result, and the tool is not run again', async () => {
+  const hold = sink.holdNext('/transfer');
+  sink.answerNext('/transfer/status', 200, '{"transferId":"t-1"}');
+  const id = await aRun('in-reconcilable', [
+    calls(['transfer', { what: 'rent' }]),
+    { expect: { toolResult: { tool: 'transfer', contains: 't-1' } }, reply: [{ text: 'done' }] },
+  ]);
+  await hold.arrived;
+  await killAndReplaceWorker();
+  expect(await api.ended(id)).toMatchObject({ status: 'completed', output: { text: 'done' } });
+  hold.release();
+  expect(requestsOf(id).map((r) => r.path)).toEqual(['/transfer', '/transfer/status']);
+});
+
+test('a worker killed inside a reconcilable tool before it acted: the service says so, and the tool runs again with the same key', async () => {
+  const hold = sink.holdNext('/transfer');
+  sink.answerNext('/transfer/status', 404);
+  const id = await aRun('in-reconcilable-early', [calls(['transfer', { what: 'rent' }]), done()]);
+  await hold.arrived;
+  await killAndReplaceWorker();
+  expect(await api.ended(id)).toMatchObject({ status: 'completed' });
+  hold.release();
+  expect(requestsOf(id).map((r) => r.path)).toEqual(['/transfer', '/transfer/status', '/transfer']);
+  expect(new Set(requestsOf(id).map((r) => r.key)).size).toBe(1);
+});
+
 test('a worker killed inside an irreversible tool: the outcome is unknown, the model is told, and it never runs again', async () => {
   const hold = sink.holdNext('/launch');
   const id = await aRun('in-irreversible', [

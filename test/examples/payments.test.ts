@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { type Payments, startPayments } from '../../examples/refund-desk/payments.js';
-import { signBody } from '../../tools/http.js';
+import { signBody } from '../../tools/httpSignature.js';
 
 const SECRET = 'a key that is shared with the worker';
 let folder: string;

@@ -192,7 +192,10 @@ export class ApiCaller {
   }
 }
 
-/** An agent whose tools act on a sink over HTTP: look (read), charge (idempotent), launch (irreversible). */
+/**
+ * An agent whose tools act on a sink over HTTP: look (read), charge (idempotent), transfer (reconcilable, asks
+ * /transfer/status), launch (irreversible).
+ */
 export function sinkAgent(name: string, sinkUrl: string, more: Record<string, unknown> = {}): { name: string } {
   const input = {
     type: 'object',
@@ -200,20 +203,26 @@ export function sinkAgent(name: string, sinkUrl: string, more: Record<string, un
     required: ['what'],
     additionalProperties: false,
   };
-  const tool = (verb: string, effect: string) => ({
+  const tool = (verb: string, effect: string, binding: Record<string, string> = {}) => ({
     name: verb,
     description: `${verb} something`,
     input,
     effect,
     controls: ['what'],
     timeout: '20s',
-    http: { url: `${sinkUrl}/${verb}` },
+    http: { url: `${sinkUrl}/${verb}`, ...binding },
   });
+  const status = { reconcileUrl: `${sinkUrl}/transfer/status`, reconcileMethod: 'POST' };
   return {
     name,
     model: `scripted/${name}`,
     instructions: 'You are a test.',
-    tools: [tool('look', 'read'), tool('charge', 'idempotent'), tool('launch', 'irreversible')],
+    tools: [
+      tool('look', 'read'),
+      tool('charge', 'idempotent'),
+      tool('transfer', 'reconcilable', status),
+      tool('launch', 'irreversible'),
+    ],
     ...more,
   } as { name: string };
 }

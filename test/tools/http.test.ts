@@ -2,12 +2,14 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Server, type Socket, createServer as createTcpServer } from 'node:net';
 import type { ToolDefinition } from '../../contracts/tools.js';
-import { httpExecutor, signBody, verifySignature } from '../../tools/http.js';
+import { httpExecutor } from '../../tools/http.js';
+import { signBody, verifySignature } from '../../tools/httpSignature.js';
 import { MAX_RESULT_BYTES } from '../../tools/result.js';
 import { aCall, run, shown } from './context.js';
 
 interface Request {
   method: string | undefined;
+  url: string | undefined;
   headers: IncomingMessage['headers'];
   body: string;
 }
@@ -38,7 +40,8 @@ async function aService(
       const chunks: Buffer[] = [];
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
       req.on('end', () => {
-        const request = { method: req.method, headers: req.headers, body: Buffer.concat(chunks).toString('utf8') };
+        const body = Buffer.concat(chunks).toString('utf8');
+        const request = { method: req.method, url: req.url, headers: req.headers, body };
         requests.push(request);
         answer(res, request);
       });
@@ -119,8 +122,58 @@ describe('a call', () => {
     for (let i = 0; i < 3; i++) await run(executor, {});
     expect(sockets.size).toBe(3);
   });
+});
 
-  test('of a reconcilable tool is not run again blindly: there is no way to ask the service', async () => {
+describe('a reconcilable tool asks its service what became of a key', () => {
+  const asks = async (
+    answer: (res: ServerResponse) => void,
+    { method, secret }: { method?: 'GET' | 'POST'; secret?: string } = {},
+  ) => {
+    const service = await aService(answer);
+    const http = {
+      url: 'http://127.0.0.1:1/',
+      reconcileUrl: `${service.url}?of=refunds`,
+      ...(method === undefined ? {} : { reconcileMethod: method }),
+      ...(secret === undefined ? {} : { secret }),
+    };
+    const executor = httpExecutor(aTool('', { effect: 'reconcilable', http }));
+    const asked = () => executor.reconcile?.('run_1:call_1', aCall({ secrets: (name) => `hush ${name}` }));
+    return { asked, requests: service.requests };
+  };
+
+  test('200: it happened, and the body is the result', async () => {
+    const { asked, requests } = await asks(ok);
+    expect(await asked()).toEqual({ happened: true, result: { content: '{"refundId":"r-1"}' } });
+    expect(requests[0]).toMatchObject({ method: 'GET', url: '/refund?of=refunds&key=run_1%3Acall_1', body: '' });
+  });
+
+  test('404: it did not happen', async () => {
+    const { asked } = await asks((res) => void res.writeHead(404).end('no such key'));
+    expect(await asked()).toEqual({ happened: false });
+  });
+
+  test.each([202, 204, 302, 400, 401])('%i: nobody knows', async (status) => {
+    const { asked } = await asks((res) => void res.writeHead(status).end());
+    expect(await asked()).toBe('unknown');
+  });
+
+  test.each([408, 429, 500, 503])('%i: it is asked again later', async (status) => {
+    const { asked } = await asks((res) => void res.writeHead(status).end());
+    await expect(asked()).rejects.toMatchObject({ name: 'ToolUnavailable' });
+  });
+
+  test('signed: of a GET the key, of a POST the body', async () => {
+    const get = await asks(ok, { secret: 'K' });
+    const post = await asks(ok, { secret: 'K', method: 'POST' });
+    await Promise.all([get.asked(), post.asked()]);
+    const signature = (request: Request | undefined) => request?.headers['longhaul-signature'] as string;
+    expect(verifySignature('hush K', signature(get.requests[0]), 'run_1:call_1')).toBe(true);
+    const [posted] = post.requests as [Request];
+    expect(verifySignature('hush K', signature(posted), posted.body)).toBe(true);
+    expect(JSON.parse(posted.body)).toMatchObject({ key: 'run_1:call_1', runId: 'run_0123456789', step: 3 });
+  });
+
+  test('one that was stored without an address is not run again blindly', async () => {
     const executor = httpExecutor(aTool('http://127.0.0.1:1/', { effect: 'reconcilable' }));
     expect(await executor.reconcile?.('key', aCall())).toBe('unknown');
     expect(httpExecutor(aTool('http://127.0.0.1:1/')).reconcile).toBeUndefined();

@@ -89,6 +89,26 @@ test.each([
   ]);
 });
 
+const reconcilable = (binding: string, effect = 'reconcilable'): string =>
+  `  - name: pay\n    description: d\n    http: {url: "http://a", ${binding}}\n    input: {type: object}\n    effect: ${effect}\n`;
+
+test('a reconcilable HTTP tool says where its service tells what became of a key', () => {
+  const [tool] = toolsOf(reconcilable('reconcileUrl: "http://a/status", reconcileMethod: POST'));
+  expect(tool?.http).toMatchObject({ reconcileUrl: 'http://a/status', reconcileMethod: 'POST' });
+});
+
+test.each([
+  ['without an address', 'secret: K', 'reconcilable', 'tools[0].effect', 'give http.reconcileUrl'],
+  ['with an address of no use', 'reconcileUrl: "http://a/s"', 'read', 'tools[0].http.reconcileUrl', 'pay is read'],
+])(
+  'an HTTP tool whose outcome cannot be asked is refused at its line: %s',
+  (_title, binding, effect, where, message) => {
+    expect(errorsOf(reconcilable(binding, effect))).toEqual([
+      { path: where, line: expect.any(Number), column: expect.any(Number), message: expect.stringContaining(message) },
+    ]);
+  },
+);
+
 test('a tool that no worker offers yet is told apart, with what is offered and what was meant', () => {
   const checked = check('  - workspace\n  - refnd\n');
   expect(checked).toMatchObject({ ok: false, missingTools: ['refnd'] });
