@@ -9,7 +9,7 @@ import { DeltaBatch } from './deltaBatch.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
 import { recordAbortedAttempt, recordModelFailure } from './modelFailures.js';
-import { type PreparedStep, prepareStep } from './prepareStep.js';
+import { type Prepared, type PreparedStep, prepareStep } from './prepareStep.js';
 import { recordReply } from './recordReply.js';
 
 /**
@@ -20,9 +20,8 @@ export async function callModel(deps: Deps, input: StepInput): Promise<CallModel
   const stopHeartbeat = startHeartbeat();
   try {
     const prepared = await prepareStep(deps, input);
-    if (prepared.kind === 'done') return prepared.result;
-    const reply = await ask(deps, input, prepared);
-    return await recordReply(deps, input, prepared, reply);
+    if (prepared.kind !== 'suspect') return await finish(deps, input, prepared);
+    return await deps.suspects.alone(async () => finish(deps, input, await prepareStep(deps, input, { alone: true })));
   } catch (err) {
     deps.conversations.forget(input.agentRunId);
     if (err instanceof ModelFailure) throw await recordModelFailure(deps, input, err);
@@ -35,6 +34,13 @@ export async function callModel(deps: Deps, input: StepInput): Promise<CallModel
   } finally {
     stopHeartbeat();
   }
+}
+
+async function finish(deps: Deps, input: StepInput, prepared: Prepared): Promise<CallModelResult> {
+  if (prepared.kind === 'done') return prepared.result;
+  if (prepared.kind === 'suspect') throw new Error(`step ${input.step} is a suspect though it is alone`);
+  const reply = await ask(deps, input, prepared);
+  return recordReply(deps, input, prepared, reply);
 }
 
 async function ask(deps: Deps, { agentRunId, step }: StepInput, prepared: PreparedStep): Promise<ModelReply> {

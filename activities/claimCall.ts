@@ -11,6 +11,7 @@ import { type RunRow, lockRun, setRunRunning } from '../db/runs.js';
 import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
+import { MAX_VANISHED, isQuarantined, isSuspect } from './suspects.js';
 
 export interface Claim {
   kind: 'claimed';
@@ -27,20 +28,30 @@ export interface Claim {
 /** The same in every attempt of a call, and different for every other call. */
 export const idempotencyKeyOf = (agentRunId: string, toolCallId: string): string => `${agentRunId}:${toolCallId}`;
 
-export async function claimCall(
-  deps: Deps,
-  input: ToolCallInput,
-): Promise<Claim | { kind: 'settled'; outcome: ToolOutcome }> {
+/** `quarantined` is thrown by whoever called this: it has to be stored first. */
+export type Claimed = Claim | { kind: 'settled'; outcome: ToolOutcome } | { kind: 'suspect' } | { kind: 'quarantined' };
+
+/** `alone`: no other suspect is running in this process. */
+export async function claimCall(deps: Deps, input: ToolCallInput, { alone = false } = {}): Promise<Claimed> {
   return withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, input.agentRunId);
     const call = await findToolCall(tx, input.agentRunId, input.toolCallId);
     if (!call) throw new Error(`no tool call ${input.toolCallId} in ${input.agentRunId}`);
-    if (call.outcome) return { kind: 'settled', outcome: call.outcome };
+    if (call.outcome) return isQuarantined(call) ? { kind: 'quarantined' } : { kind: 'settled', outcome: call.outcome };
     const refused = refusal(run, call);
     if (refused) return { kind: 'settled', outcome: await settle(tx, run, call, refused) };
+    if (isQuarantined(call)) {
+      await settle(tx, run, call, { outcome: 'failed', text: GIVEN_UP });
+      return { kind: 'quarantined' };
+    }
+    if (!alone && isSuspect(call)) return { kind: 'suspect' };
     return take(deps, tx, run, call);
   });
 }
+
+const GIVEN_UP =
+  `The call took the process that ran it down ${MAX_VANISHED} times and was given up. It may or may not have had an ` +
+  'effect. Do not repeat it as it is.';
 
 /** What keeps this call from running (again), as the result the model will see. */
 function refusal(run: RunRow, call: ToolCallRow): { outcome: ToolOutcome; text: string } | undefined {

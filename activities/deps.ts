@@ -6,6 +6,7 @@ import type { ToolRegistry } from '../tools/registry.js';
 import type { AgentCache } from './agentCache.js';
 import type { ConversationCache } from './conversation.js';
 import type { LocalCalls } from './executeTool.js';
+import type { Suspects } from './suspects.js';
 
 export interface Deps {
   pool: Pool;
@@ -14,6 +15,7 @@ export interface Deps {
   agents: AgentCache;
   conversations: ConversationCache;
   localCalls: LocalCalls;
+  suspects: Suspects;
   workerId: string;
   /** Folder with one folder per run. */
   workspacesDir: string;

@@ -5,7 +5,7 @@ import { isClosed } from '../contracts/agentRun.js';
 import { type Usage, totalTokens } from '../contracts/conversation.js';
 import { systemActor } from '../contracts/events.js';
 import { appendEvents } from '../db/events.js';
-import { chargeAttempt, findModelCalls } from '../db/modelCalls.js';
+import { chargeAttempt, countFailedModelAttempt, findModelCalls } from '../db/modelCalls.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, chargeModelCall, lockRun, setRunStatus } from '../db/runs.js';
 import type { ModelFailure } from '../providers/modelProvider.js';
@@ -29,6 +29,7 @@ export async function recordModelFailure(
   const attempt = Context.current().info.attempt;
   return withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, input.agentRunId);
+    await countFailedModelAttempt(tx, run.id, input.step);
     await charge(tx, run, input, failure.options.usage);
     const since = run.waiting?.for === 'model' ? run.waiting.since : new Date().toISOString();
     const end = endOf(failure, attempt, Date.now() - Date.parse(since));
@@ -86,6 +87,7 @@ function delayBeforeNextTry(failure: ModelFailure, attempt: number): number {
 export async function recordAbortedAttempt(deps: Deps, input: StepInput, usage: Usage): Promise<void> {
   await withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, input.agentRunId);
+    await countFailedModelAttempt(tx, run.id, input.step);
     await charge(tx, run, input, usage);
     if (isClosed(run.status)) return;
     await appendEvents(tx, run, [

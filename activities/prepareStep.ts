@@ -15,6 +15,7 @@ import { type ModelRequest, buildRequest, requestText, shownSizes } from '../har
 import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js';
 import type { RunAgent } from './agentCache.js';
 import type { Deps } from './deps.js';
+import { isQuarantined, isSuspect, quarantined } from './suspects.js';
 
 export interface PreparedStep {
   kind: 'ask';
@@ -26,10 +27,14 @@ export interface PreparedStep {
   lastSeq: number;
 }
 
+/** `done`: an earlier attempt stored the reply. `suspect`: earlier attempts vanished; ask again when alone. */
+export type Prepared = PreparedStep | { kind: 'done'; result: CallModelResult } | { kind: 'suspect' };
+
 export async function prepareStep(
   deps: Deps,
   { agentRunId, step }: StepInput,
-): Promise<PreparedStep | { kind: 'done'; result: CallModelResult }> {
+  { alone = false } = {},
+): Promise<Prepared> {
   return withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, agentRunId);
     const [call, before] = splitCalls(await findModelCalls(tx, agentRunId, step), step);
@@ -37,6 +42,8 @@ export async function prepareStep(
     if (isClosed(run.status)) {
       throw ApplicationFailure.create({ type: 'RunClosed', message: `the run is ${run.status}`, nonRetryable: true });
     }
+    if (call && isQuarantined(call)) throw quarantined(`The model call of step ${step}`);
+    if (call && !alone && isSuspect(call)) return { kind: 'suspect' };
     const agent = await deps.agents.of(tx, run);
     const models = deps.models.forModel(agent.definition.model);
     if (!models.ok) throw new ModelFailure('ModelKeyMissing', models.missing, { retry: 'wait' });

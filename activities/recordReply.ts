@@ -8,9 +8,10 @@ import { toolsApprovedForRun } from '../db/approvals.js';
 import { putContents } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { insertMessage } from '../db/messages.js';
-import { recordModelReply } from '../db/modelCalls.js';
+import { findModelCalls, recordModelReply } from '../db/modelCalls.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, chargeModelCall, lockRun } from '../db/runs.js';
+import { whenBack } from '../db/whenBack.js';
 import { type NewToolCall, insertToolCalls, usedToolCallIds } from '../db/toolCalls.js';
 import { canonicalJson } from '../harness/canonical.js';
 import { approvalIdOf } from '../harness/ids.js';
@@ -30,53 +31,57 @@ export async function recordReply(
 ): Promise<CallModelResult> {
   const { definition } = prepared.agent;
   const cost = costNanoUsd(definition.model, reply.usage);
-  return withTransaction(deps.pool, async (tx) => {
-    const run = await lockRun(tx, agentRunId);
-    const charge = { tokens: totalTokens(reply.usage), costNanoUsd: cost };
-    if (isClosed(run.status)) return { stopReason: reply.stopReason, toolCalls: [], ...charge };
-    const judged = await judge(tx, run, step, prepared, reply);
-    const calls = judged.calls.map((call) => planCall(call, step, run, definition));
-    const [replyHash, ...callHashes] = await putContents(tx, agentRunId, [
-      JSON.stringify(judged.content),
-      ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
-    ]);
-    const toolCalls = withinWorkflowTask(deps, calls);
-    const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...charge };
-    await insertMessage(tx, agentRunId, {
-      seq: prepared.lastSeq + 1,
-      role: 'assistant',
-      step,
-      parts: [{ kind: 'blocks', hash: replyHash as string }],
-    });
-    await insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes));
-    await recordModelReply(tx, agentRunId, step, {
-      replyHash: replyHash as string,
-      stopReason: reply.stopReason,
-      providerRequestId: reply.providerRequestId,
-      usage: reply.usage,
-      costNanoUsd: cost,
-      result,
-    });
-    await chargeModelCall(tx, agentRunId, { usage: reply.usage, costNanoUsd: cost, finishedStep: step });
-    await appendEvents(tx, run, [
-      {
-        type: 'model.replied',
-        actor: { kind: 'model', id: definition.model },
+  const storeOnce = () =>
+    withTransaction(deps.pool, async (tx) => {
+      const run = await lockRun(tx, agentRunId);
+      const stored = (await findModelCalls(tx, agentRunId, step)).find((call) => call.step === step)?.result;
+      if (stored) return stored; // another attempt was first; its reply stands
+      const charge = { tokens: totalTokens(reply.usage), costNanoUsd: cost };
+      if (isClosed(run.status)) return { stopReason: reply.stopReason, toolCalls: [], ...charge };
+      const judged = await judge(tx, run, step, prepared, reply);
+      const calls = judged.calls.map((call) => planCall(call, step, run, definition));
+      const [replyHash, ...callHashes] = await putContents(tx, agentRunId, [
+        JSON.stringify(judged.content),
+        ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
+      ]);
+      const toolCalls = withinWorkflowTask(deps, calls);
+      const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...charge };
+      await insertMessage(tx, agentRunId, {
+        seq: prepared.lastSeq + 1,
+        role: 'assistant',
         step,
-        data: {
-          replyHash,
-          stopReason: reply.stopReason,
-          attempt: prepared.attempt,
-          usage: reply.usage,
-          costUsd: usdOf(cost),
-          providerRequestId: reply.providerRequestId,
-          ...(judged.repairedIds.length === 0 ? {} : { repairedIds: judged.repairedIds }),
+        parts: [{ kind: 'blocks', hash: replyHash as string }],
+      });
+      await insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes));
+      await recordModelReply(tx, agentRunId, step, {
+        replyHash: replyHash as string,
+        stopReason: reply.stopReason,
+        providerRequestId: reply.providerRequestId,
+        usage: reply.usage,
+        costNanoUsd: cost,
+        result,
+      });
+      await chargeModelCall(tx, agentRunId, { usage: reply.usage, costNanoUsd: cost, finishedStep: step });
+      await appendEvents(tx, run, [
+        {
+          type: 'model.replied',
+          actor: { kind: 'model', id: definition.model },
+          step,
+          data: {
+            replyHash,
+            stopReason: reply.stopReason,
+            attempt: prepared.attempt,
+            usage: reply.usage,
+            costUsd: usdOf(cost),
+            providerRequestId: reply.providerRequestId,
+            ...(judged.repairedIds.length === 0 ? {} : { repairedIds: judged.repairedIds }),
+          },
         },
-      },
-      ...calls.map((c) => c.event),
-    ]);
-    return result;
-  });
+        ...calls.map((c) => c.event),
+      ]);
+      return result;
+    });
+  return whenBack(storeOnce, (err) => deps.log.warn({ err, agentRunId, step }, 'a reply waits for the database'));
 }
 
 async function judge(tx: PoolClient, run: RunRow, step: number, prepared: PreparedStep, reply: ModelReply) {

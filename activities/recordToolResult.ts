@@ -7,7 +7,8 @@ import { putContent } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, countToolCall, lockRun } from '../db/runs.js';
-import { type ToolCallRow, findToolCall, settleToolCall } from '../db/toolCalls.js';
+import { type ToolCallRow, countFailedAttempt, findToolCall, settleToolCall } from '../db/toolCalls.js';
+import { whenBack } from '../db/whenBack.js';
 import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
 
@@ -23,14 +24,16 @@ export async function recordToolResult(
   claim: Claim,
   result: ToolCallResult,
 ): Promise<{ outcome: ToolOutcome }> {
-  return withTransaction(deps.pool, async (tx) => {
-    const run = await lockRun(tx, input.agentRunId);
-    const call = (await findToolCall(tx, input.agentRunId, input.toolCallId)) as ToolCallRow;
-    if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
-    await store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
-    if (result.outcome !== 'rejected') await countToolCall(tx, run.id);
-    return { outcome: result.outcome };
-  });
+  const storeOnce = () =>
+    withTransaction(deps.pool, async (tx) => {
+      const run = await lockRun(tx, input.agentRunId);
+      const call = (await findToolCall(tx, input.agentRunId, input.toolCallId)) as ToolCallRow;
+      if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
+      await store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
+      if (result.outcome !== 'rejected') await countToolCall(tx, run.id);
+      return { outcome: result.outcome };
+    });
+  return whenBack(storeOnce, (err) => deps.log.warn({ err, ...input }, 'a tool result waits for the database'));
 }
 
 /** Settles a call that does not run (any more) with a text for the model. Call under the run's lock. */
@@ -76,6 +79,7 @@ export async function recordFailedAttempt(
 ): Promise<void> {
   await withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, input.agentRunId);
+    await countFailedAttempt(tx, run.id, input.toolCallId);
     await appendEvents(tx, run, [
       {
         type: 'tool.failed',

@@ -6,9 +6,10 @@ import type { ContentBlock } from '../contracts/conversation.js';
 import type { ToolOutcome } from '../contracts/tools.js';
 import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, runTool } from '../tools/execution.js';
 import { keptBlocks, resultOf } from '../tools/result.js';
-import { type Claim, claimCall } from './claimCall.js';
+import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
+import { quarantined } from './suspects.js';
 
 /** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
 const RETRY_FIRST_MS = 500;
@@ -28,9 +29,26 @@ export async function attemptToolCall(
   driver: Driver,
 ): Promise<{ outcome: ToolOutcome }> {
   const claim = await claimCall(deps, input);
-  if (claim.kind === 'settled') return { outcome: claim.outcome };
-  const settled = await run(deps, input, claim, driver);
-  return store(deps, input, claim, settled, driver);
+  if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
+  return deps.suspects.alone(async () => finish(deps, input, await claimCall(deps, input, { alone: true }), driver));
+}
+
+async function finish(
+  deps: Deps,
+  input: ToolCallInput,
+  claim: Claimed,
+  driver: Driver,
+): Promise<{ outcome: ToolOutcome }> {
+  switch (claim.kind) {
+    case 'claimed':
+      return store(deps, input, claim, await run(deps, input, claim, driver), driver);
+    case 'settled':
+      return { outcome: claim.outcome };
+    case 'quarantined':
+      throw quarantined(`The tool call ${input.toolCallId} of step ${input.step}`);
+    case 'suspect':
+      throw new Error(`tool call ${input.toolCallId} is a suspect though it is alone`);
+  }
 }
 
 async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Driver): Promise<Settled> {

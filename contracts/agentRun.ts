@@ -50,6 +50,7 @@ export const runStopReason = z.enum([
   'context_exhausted',
   'max_tokens',
   'unknown_stop_reason',
+  'quarantined',
 ]);
 export type RunStopReason = z.infer<typeof runStopReason>;
 

@@ -10,6 +10,8 @@ export interface ModelCallRow {
   step: number;
   model: string;
   attempts: number;
+  /** Attempts whose end was recorded, though they brought no reply. */
+  failedAttempts: number;
   requestHash: string;
   prefixHash: string;
   shown: Shown;
@@ -26,7 +28,7 @@ export interface ModelCallRow {
   repliedAt: Date | null;
 }
 
-const COLUMNS = `step, model, attempts, request_hash "requestHash", prefix_hash "prefixHash", shown,
+const COLUMNS = `step, model, attempts, failed_attempts "failedAttempts", request_hash "requestHash", prefix_hash "prefixHash", shown,
   reply_hash "replyHash", stop_reason "stopReason", provider_request_id "providerRequestId",
   input_tokens "inputTokens", output_tokens "outputTokens", cache_read_tokens "cacheReadTokens",
   cache_write_tokens "cacheWriteTokens", cost_nano_usd "costNanoUsd", result, requested_at "requestedAt",
@@ -68,6 +70,14 @@ export async function recordModelRequest(
     [agentRunId, call.step, call.model, call.requestHash, call.prefixHash, JSON.stringify(call.shown)],
   );
   return (rows[0] as { attempts: number }).attempts;
+}
+
+export async function countFailedModelAttempt(tx: PoolClient, agentRunId: string, step: number): Promise<void> {
+  await tx.query(
+    `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1)
+     WHERE agent_run_id = $1 AND step = $2`,
+    [agentRunId, step],
+  );
 }
 
 export async function recordModelReply(

@@ -186,6 +186,10 @@ export async function reopenRun(
      WHERE id = $1`,
     [id],
   );
+  // A step that was given up is given another chance.
+  await tx.query('UPDATE model_calls SET failed_attempts = attempts WHERE agent_run_id = $1 AND replied_at IS NULL', [
+    id,
+  ]);
 }
 
 export async function setRunLimits(

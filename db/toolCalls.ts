@@ -18,6 +18,8 @@ export interface ToolCallRow {
   resultHash: string | null;
   isError: boolean | null;
   attempts: number;
+  /** Attempts whose end was recorded, though they brought no result. */
+  failedAttempts: number;
   claimedAt: Date | null;
   claimedBy: string | null;
   returnedAt: Date | null;
@@ -25,9 +27,9 @@ export interface ToolCallRow {
 
 const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
   arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
-  claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt"`;
+  failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt"`;
 
-export type NewToolCall = Omit<ToolCallRow, 'attempts' | 'claimedAt' | 'claimedBy' | 'returnedAt'>;
+export type NewToolCall = Omit<ToolCallRow, 'attempts' | 'failedAttempts' | 'claimedAt' | 'claimedBy' | 'returnedAt'>;
 
 export async function insertToolCalls(
   tx: PoolClient,
@@ -123,6 +125,13 @@ export async function claimToolCall(
   );
   if (!rows[0]) throw new Error(`tool call ${toolCallId} of ${agentRunId} is settled already`);
   return rows[0].attempts;
+}
+
+export async function countFailedAttempt(tx: PoolClient, agentRunId: string, toolCallId: string): Promise<void> {
+  await tx.query(
+    'UPDATE tool_calls SET failed_attempts = least(attempts, failed_attempts + 1) WHERE agent_run_id = $1 AND id = $2',
+    [agentRunId, toolCallId],
+  );
 }
 
 /** Sets the outcome unless there is one. False: another attempt was first, and its outcome stands. */

@@ -11,6 +11,7 @@ import { ConversationCache } from '../activities/conversation.js';
 import type { Deps } from '../activities/deps.js';
 import { LocalCalls } from '../activities/executeTool.js';
 import { createActivities } from '../activities/index.js';
+import { Suspects } from '../activities/suspects.js';
 import { type Config, loadConfig, readSecret, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
 import { newWorkerId } from '../harness/ids.js';
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     agents: new AgentCache(),
     conversations: new ConversationCache(),
     localCalls: new LocalCalls(),
+    suspects: new Suspects(),
     workerId,
     workspacesDir: config.workspacesDir,
     secret: readSecret,

@@ -1,6 +1,13 @@
 // The one table of timeouts, retries and heartbeats. Activities are idempotent by (run, step) and (run, tool call),
 // so every one of them may be tried again; what a second attempt may do is decided in the activity, on stored rows.
-import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
 import type { CallModelResult, StepInput, ToolCallControl, ToolCallInput } from '../contracts/agentRun.js';
 import type { RecordDecisionInput, RequestApprovalInput } from '../activities/approvals.js';
 import type { CloseRunInput } from '../activities/closeRun.js';
@@ -72,13 +79,16 @@ export async function executeTool(call: ToolCallControl, input: ToolCallInput): 
   );
 }
 
+const isFinal = (err: unknown): boolean =>
+  err instanceof ActivityFailure && err.cause instanceof ApplicationFailure && err.cause.nonRetryable === true;
+
 async function ranLocally(call: ToolCallControl, input: ToolCallInput, toolName: string): Promise<boolean> {
   try {
     const run = localTool.executeToolLocally;
     const { outcome } = await run.executeWithOptions({ summary: call.summary }, [input, toolName]);
     return outcome !== 'moved';
   } catch (err) {
-    if (isCancellation(err)) throw err;
+    if (isCancellation(err) || isFinal(err)) throw err;
     return false; // trouble with the database or the destination: the activity is retried until it is over
   }
 }

@@ -21,6 +21,7 @@ export function outcomeOfStop(stopReason: Ending): RunOutcome {
 const STOPPED = {
   ModelUnavailable: 'model_unavailable',
   ModelRequestTooLarge: 'context_exhausted',
+  Quarantined: 'quarantined',
 } as const;
 
 export function outcomeOf(failure: TemporalFailure): RunOutcome {
