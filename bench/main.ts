@@ -2,11 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../embedded/services.js';
+import { Closing } from './closing.js';
 import { type Options, readOptions } from './options.js';
 import { type PartName, type Results, parts } from './parts/index.js';
 import { stepsHead, stepsRows } from './report/stepsTable.js';
 import { textTable } from './report/table.js';
-import { Closing, type Stage, startStage } from './stage.js';
+import { type Stage, startStage } from './stage.js';
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Client as PgClient } from 'pg';
 import { startPostgres, stopPostgres } from '../embedded/postgres.js';
 import { startTemporal, stopTemporal } from '../embedded/temporal.js';
+import type { Closing } from './closing.js';
 import { CallLog } from './callLog.js';
 import { type BenchChild, startChild } from './childProcess.js';
 import type { Contender, ContenderName } from './contenders/contender.js';
@@ -36,21 +37,6 @@ export interface Stage {
 export interface StageOptions {
   contenders: readonly ContenderName[];
   profileDir: string | undefined;
-}
-
-/** Closes what was opened, the last first, also when a start fails half-way. */
-export class Closing {
-  private readonly steps: (() => Promise<unknown>)[] = [];
-
-  add(step: () => Promise<unknown>): void {
-    this.steps.unshift(step);
-  }
-
-  async close(): Promise<void> {
-    for (const step of this.steps.splice(0)) {
-      await step().catch((err: unknown) => console.error(err instanceof Error ? err.message : err));
-    }
-  }
 }
 
 export async function startStage(options: StageOptions, closing: Closing): Promise<Stage> {
@@ -83,8 +69,8 @@ export async function startStage(options: StageOptions, closing: Closing): Promi
     databaseUrl: postgres.url,
     ...(options.profileDir === undefined ? {} : { env: { [PROFILE_DIR]: path.resolve(options.profileDir) } }),
     onLine: (line) => log.push(line),
+    closing,
   });
-  closing.add(() => longhaul.stop());
   const meter = new PostgresMeter(postgres.url);
   closing.add(() => meter.close());
   const floor = await otherDatabase(postgres.url, 'floor');

@@ -1,6 +1,7 @@
 // Connections and transactions. Everything else in db/ takes the connection it is given.
 import pg from 'pg';
 import type { Pool, PoolClient } from 'pg';
+import { pipelined } from './pipeline.js';
 
 /** A pool or a connection inside a transaction: whatever can run a statement. */
 export interface Queryable {
@@ -26,7 +27,9 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     statement_timeout: 30_000,
     idle_in_transaction_session_timeout: 30_000,
     application_name: 'longhaul',
+    pipeline: true,
   });
+  pool.on('connect', pipelined);
   // An idle connection that breaks (server restart) is dropped by the pool; without a listener it would end the process.
   pool.on('error', (err) => options.onError?.(err));
   return pool;
@@ -34,17 +37,36 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
 
 /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
 export async function withTransaction<T>(pool: Pool, work: (tx: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
+  const tx = await pool.connect();
   let broken: Error | undefined;
+  const statements = new Set<Promise<unknown>>();
+  unanswered.set(tx, statements);
   try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
+    atCommit(tx, tx.query('BEGIN')); // leaves with the first statement
+    const result = await work(tx);
+    const [{ command }] = await Promise.all([tx.query('COMMIT'), ...statements]);
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
     return result;
   } catch (err) {
-    await client.query('ROLLBACK').catch((rollback: Error) => (broken = rollback));
+    await tx.query('ROLLBACK').catch((rollback: Error) => (broken = rollback));
     throw err;
   } finally {
-    client.release(broken);
+    unanswered.delete(tx);
+    tx.release(broken);
+  }
+}
+
+const unanswered = new WeakMap<PoolClient, Set<Promise<unknown>>>();
+
+/**
+ * Statements whose answers nobody needs travel with COMMIT instead of being waited for. They run in the order in which
+ * they were made, and the transaction fails when one of them does.
+ */
+export function atCommit(tx: PoolClient, ...statements: readonly Promise<unknown>[]): void {
+  const waiting = unanswered.get(tx);
+  if (!waiting) throw new Error('atCommit outside of a transaction');
+  for (const statement of statements) {
+    statement.catch(() => undefined); // told by withTransaction
+    waiting.add(statement);
   }
 }

@@ -6,6 +6,7 @@ import { loadConfig } from '../../config/env.js';
 import { type Service, type Services, startServices } from '../../embedded/services.js';
 import { benchAgent, waitingAgent } from '../agent.js';
 import { type BenchRun, firstMessage } from '../benchRun.js';
+import type { Closing } from '../closing.js';
 import { now } from '../clock.js';
 import type { Contender } from './contender.js';
 
@@ -20,6 +21,7 @@ export interface LonghaulOptions {
   /** The worker's own environment, such as NODE_OPTIONS. */
   env?: Record<string, string>;
   onLine: (line: string) => void;
+  closing: Closing;
 }
 
 export interface Longhaul extends Contender {
@@ -58,6 +60,7 @@ export async function startLonghaul(options: LonghaulOptions): Promise<Longhaul>
     },
     onLine: (from, line) => options.onLine(`${from}: ${line}`),
   });
+  options.closing.add(() => services.stop());
   const workers = workersOf(services);
   await workers.startWorker();
   const api = await services.startApi();
