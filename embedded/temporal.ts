@@ -42,6 +42,9 @@ const RETENTION_SECONDS = 30 * 86_400;
 const TUNING = [
   ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=5000'],
   ...['--dynamic-config-value', 'history.transferProcessorMaxPollHostRPS=50000'],
+  // A timer shorter than this waits for up to this long; by default a second, which a call handed back would wait.
+  ...['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="10ms"'],
+  ...['--dynamic-config-value', 'history.timerProcessorMaxPollRPS=1000'],
   ...['--dynamic-config-value', 'system.enableActivityEagerExecution=true'],
   ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=1'],
 ];

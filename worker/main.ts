@@ -51,7 +51,6 @@ async function main(): Promise<void> {
   };
   const connection = await connect(config);
   const queues = Object.values(taskQueues);
-  const workers = await createWorkers(connection, config, deps, workerId);
   const lease = await holdLease(pool, {
     worker: {
       id: workerId,
@@ -72,6 +71,7 @@ async function main(): Promise<void> {
     lease,
     log,
   });
+  const workers = await createWorkers(connection, config, deps, workerId);
   const running = Promise.all(workers.map((worker) => worker.run()));
   log.info({ queues, tools: tools.offered().length, pid: process.pid }, 'ready');
   stopOnSignals(workers, log);

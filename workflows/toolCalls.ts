@@ -1,7 +1,6 @@
 // One step's tool calls: questions to people, timers, and as many executions at once as the agent allows.
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { RunStopReason, StepInput, ToolCallControl } from '../contracts/agentRun.js';
-import { systemActor } from '../contracts/events.js';
 import { executeTool, recordDecision, recordWait, requestApproval } from './activityProxies.js';
 import type { RunState } from './runState.js';
 import { Semaphore } from './semaphore.js';
@@ -47,7 +46,7 @@ async function askPerson(run: RunState, step: StepInput, call: ToolCallControl):
     const decision = (question.decision ??= {
       approvalId: approval.approvalId,
       decision: 'expire',
-      by: systemActor('timer'),
+      by: { kind: 'system', id: 'timer' },
     });
     const recorded = await CancellationScope.nonCancellable(() =>
       recordDecision({ ...step, toolCallId: call.toolCallId, decision }),

@@ -18,6 +18,13 @@ test('histories are kept for every shape of a run', () => {
   );
 });
 
+test('the workflow bundle carries no library: every start of a run evaluates all of it', () => {
+  const code = readFileSync(workflowBundle.codePath, 'utf8');
+  const packages = [...code.matchAll(/node_modules\/((?:@[^/"]+\/)?[^/"]+)\//g)].map((m) => m[1]);
+  const ofTemporal = ['@temporalio/common', '@temporalio/workflow', 'long', 'ms', 'nexus-rpc'];
+  expect(new Set(packages)).toEqual(new Set(ofTemporal));
+});
+
 test.each(files)('%s replays on this code', async (file) => {
   const history = historyFromJSON(JSON.parse(readFileSync(path.join(folder, file), 'utf8')));
   await expect(Worker.runReplayHistory({ workflowBundle }, history)).resolves.toBeUndefined();
