@@ -1,5 +1,5 @@
 // The claim: in one transaction a call is taken, its approval spent, and the log says so. Only then may a tool act.
-import type { ToolCallInput } from '../contracts/agentRun.js';
+import type { ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { systemActor } from '../contracts/events.js';
 import type { ToolDefinition, ToolOutcome } from '../contracts/tools.js';
@@ -12,6 +12,7 @@ import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.j
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
 import { MAX_VANISHED, isQuarantined, isSuspect } from './suspects.js';
+import { leaveUnknown, outcomeQuestion } from './unknownOutcome.js';
 
 export interface Claim {
   kind: 'claimed';
@@ -21,6 +22,8 @@ export interface Claim {
   attempt: number;
   /** An earlier attempt may have acted: ask the destination before acting again. */
   recheck: boolean;
+  /** A person said that it has not happened: where the destination cannot say, it runs. */
+  vouched: boolean;
   idempotencyKey: string;
   argumentsDigest: string;
 }
@@ -29,7 +32,8 @@ export interface Claim {
 export const idempotencyKeyOf = (agentRunId: string, toolCallId: string): string => `${agentRunId}:${toolCallId}`;
 
 /** `quarantined` is thrown by whoever called this: it has to be stored first. */
-export type Claimed = Claim | { kind: 'settled'; outcome: ToolOutcome } | { kind: 'suspect' } | { kind: 'quarantined' };
+export type Claimed = Claim | { kind: 'ended'; end: ToolCallEnd } | { kind: 'suspect' } | { kind: 'quarantined' };
+const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcome } });
 
 /** `alone`: no other suspect is running in this process. */
 export async function claimCall(deps: Deps, input: ToolCallInput, { alone = false } = {}): Promise<Claimed> {
@@ -37,10 +41,13 @@ export async function claimCall(deps: Deps, input: ToolCallInput, { alone = fals
     const run = await lockRun(tx, input.agentRunId);
     const call = await findToolCall(tx, input.agentRunId, input.toolCallId);
     if (!call) throw new Error(`no tool call ${input.toolCallId} in ${input.agentRunId}`);
-    if (call.outcome) return isQuarantined(call) ? { kind: 'quarantined' } : { kind: 'settled', outcome: call.outcome };
+    if (call.outcome) return isQuarantined(call) ? { kind: 'quarantined' } : ended(call.outcome);
     const refused = refusal(run, call);
-    if (refused) return { kind: 'settled', outcome: await settle(tx, run, call, refused) };
-    if (isQuarantined(call)) {
+    if (refused) return ended(await settle(tx, run, call, refused));
+    if (call.claimedAt !== null && call.doubt === null && call.effect === 'irreversible') {
+      return { kind: 'ended', end: await leaveUnknown(deps, tx, run, call, { why: DIED }) };
+    }
+    if (call.doubt === null && isQuarantined(call)) {
       await settle(tx, run, call, { outcome: 'failed', text: GIVEN_UP });
       return { kind: 'quarantined' };
     }
@@ -60,31 +67,27 @@ function refusal(run: RunRow, call: ToolCallRow): { outcome: ToolOutcome; text: 
   if (!run.tools.some((t) => t.name === call.tool)) {
     return { outcome: 'rejected', text: `There is no tool ${call.tool}.` };
   }
-  const startedBefore = call.claimedAt !== null;
-  if (startedBefore && call.effect === 'irreversible') {
-    return {
-      outcome: 'unknown',
-      text:
-        'The call was started and its worker died before the result was stored, so it may or may not have happened. ' +
-        'It was not run again. Check before you repeat it.',
-    };
-  }
   return undefined;
 }
 
-async function take(
-  deps: Deps,
-  tx: PoolClient,
-  run: RunRow,
-  call: ToolCallRow,
-): Promise<Claim | { kind: 'settled'; outcome: ToolOutcome }> {
+const DIED =
+  'The call was started and its worker died before the result was stored, so it may or may not have happened.';
+
+async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow): Promise<Claimed> {
   const startedBefore = call.claimedAt !== null;
   let approval: Awaited<ReturnType<typeof spendApproval>>;
-  if (call.verdict === 'ask' && !startedBefore) {
-    approval = await spendApproval(tx, run.id, call.id, call.argumentsDigest);
+  const grant = { agentRunId: run.id, toolCallId: call.id, argumentsDigest: call.argumentsDigest };
+  if (call.doubt !== null) {
+    approval = await spendApproval(tx, { ...grant, kind: 'outcome', round: call.doubts });
+    // Not answered yet, or not so that it may run: an attempt after the one that brought the doubt.
+    if (!approval) {
+      return { kind: 'ended', end: { outcome: 'asks', approval: await outcomeQuestion(deps, tx, run, call) } };
+    }
+  } else if (call.verdict === 'ask' && !startedBefore) {
+    approval = await spendApproval(tx, { ...grant, kind: 'approval', round: 1 });
     if (!approval) {
       const text = 'No unspent approval covers exactly these arguments. Nothing was executed.';
-      return { kind: 'settled', outcome: await settle(tx, run, call, { outcome: 'rejected', text }) };
+      return ended(await settle(tx, run, call, { outcome: 'rejected', text }));
     }
   }
   const attempt = await claimToolCall(tx, run.id, call.id, deps.workerId);
@@ -114,6 +117,7 @@ async function take(
     arguments: await getJsonContent(tx, run.id, call.argumentsHash),
     attempt,
     recheck: startedBefore && call.effect === 'reconcilable',
+    vouched: call.doubt !== null,
     idempotencyKey,
     argumentsDigest: call.argumentsDigest,
   };

@@ -1,7 +1,6 @@
 // Drives the attempts of a tool call: as an activity of its own, or, for short reads, as a local one.
 import { Context } from '@temporalio/activity';
-import type { LocalToolResult, ToolCallInput } from '../contracts/agentRun.js';
-import type { ToolOutcome } from '../contracts/tools.js';
+import type { LocalToolResult, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import { idempotencyKeyOf } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
@@ -13,7 +12,7 @@ import { attemptToolCall } from './toolAttempt.js';
  */
 const LOCAL_MS = 500;
 
-export async function executeTool(deps: Deps, input: ToolCallInput): Promise<{ outcome: ToolOutcome }> {
+export async function executeTool(deps: Deps, input: ToolCallInput): Promise<ToolCallEnd> {
   const stopHeartbeat = startHeartbeat();
   const activity = Context.current();
   try {
@@ -58,7 +57,7 @@ export async function executeToolLocally(deps: Deps, input: ToolCallInput, toolN
 }
 
 export interface LocalCall {
-  result: Promise<{ outcome: ToolOutcome }>;
+  result: Promise<ToolCallEnd>;
   stop(cancelRequested: boolean): void;
 }
 
@@ -70,7 +69,7 @@ export class LocalCalls {
 
   start(
     input: ToolCallInput,
-    attempt: (driver: { signal: AbortSignal; cancelRequested(): boolean }) => Promise<{ outcome: ToolOutcome }>,
+    attempt: (driver: { signal: AbortSignal; cancelRequested(): boolean }) => Promise<ToolCallEnd>,
   ): LocalCall {
     const controller = new AbortController();
     let cancelled = false;

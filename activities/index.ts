@@ -1,10 +1,11 @@
 // All activities with their dependencies bound. The return type is what workflows proxy; the names are in history.
 import type { StepInput, ToolCallInput } from '../contracts/agentRun.js';
-import { type RecordDecisionInput, type RequestApprovalInput, recordDecision, requestApproval } from './approvals.js';
 import { callModel } from './callModel.js';
 import { type CloseRunInput, closeRun } from './closeRun.js';
 import type { Deps } from './deps.js';
 import { executeTool, executeToolLocally } from './executeTool.js';
+import { type RecordDecisionInput, recordDecision } from './recordDecision.js';
+import { type RequestApprovalInput, requestApproval } from './requestApproval.js';
 import { type IgnoredSignal, queueMessage, recordIgnoredSignal } from './signals.js';
 import { type RecordPauseInput, recordPause, recordWait } from './waits.js';
 

@@ -11,6 +11,7 @@ import { type ToolCallRow, countFailedAttempt, findToolCall, settleToolCall } fr
 import { whenBack } from '../db/whenBack.js';
 import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
+import { withdrawQuestion } from './withdrawQuestion.js';
 
 export interface ToolCallResult {
   outcome: ToolOutcome;
@@ -25,26 +26,29 @@ export async function recordToolResult(
   result: ToolCallResult,
 ): Promise<{ outcome: ToolOutcome }> {
   const storeOnce = () =>
-    withTransaction(deps.pool, async (tx) => {
+    withTransaction(deps.pool, async (tx): Promise<{ outcome: ToolOutcome; doubts?: number }> => {
       const run = await lockRun(tx, input.agentRunId);
       const call = (await findToolCall(tx, input.agentRunId, input.toolCallId)) as ToolCallRow;
       if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
       await store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
-      if (result.outcome !== 'rejected') await countToolCall(tx, run.id);
-      return { outcome: result.outcome };
+      return { outcome: result.outcome, ...(call.doubt === null ? {} : { doubts: call.doubts }) };
     });
-  return whenBack(storeOnce, (err) => deps.log.warn({ err, ...input }, 'a tool result waits for the database'));
+  const late = (err: unknown) => deps.log.warn({ err, ...input }, 'a tool result waits for the database');
+  const { outcome, doubts } = await whenBack(storeOnce, late);
+  if (doubts !== undefined) await withdrawQuestion(deps, { ...input, doubts });
+  return { outcome };
 }
 
-/** Settles a call that does not run (any more) with a text for the model. Call under the run's lock. */
+/** Settles a call that does not run (any more) with what the model is shown. Call under the run's lock. */
 export async function settle(
   tx: PoolClient,
   run: RunRow,
   call: ToolCallRow,
-  result: { outcome: ToolOutcome; text: string; isError?: boolean; actor?: Actor },
+  result: { outcome: ToolOutcome; isError?: boolean; actor?: Actor } & ({ text: string } | { content: ContentBlock[] }),
 ): Promise<ToolOutcome> {
-  const { outcome, text, isError = true, actor = systemActor('worker') } = result;
-  await store(tx, run, call, { outcome, content: [{ type: 'text', text }], isError }, actor, {});
+  const { outcome, isError = true, actor = systemActor('worker') } = result;
+  const content = 'content' in result ? result.content : [{ type: 'text', text: result.text }];
+  await store(tx, run, call, { outcome, content, isError }, actor, {});
   return outcome;
 }
 
@@ -59,6 +63,7 @@ async function store(
   const resultHash = await putContent(tx, run.id, JSON.stringify(result.content));
   const { outcome, isError } = result;
   if (!(await settleToolCall(tx, run.id, call.id, { outcome, resultHash, isError }))) return;
+  if (call.claimedAt !== null && outcome !== 'rejected') await countToolCall(tx, run.id);
   await appendEvents(tx, run, [
     {
       type: 'tool.returned',

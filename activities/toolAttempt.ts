@@ -1,15 +1,15 @@
 // One attempt of a tool call: claim it, run it, store what came back. A second one does what the tool's effect allows.
 import { ApplicationFailure } from '@temporalio/activity';
 import path from 'node:path';
-import type { ToolCallInput } from '../contracts/agentRun.js';
+import type { ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import type { ContentBlock } from '../contracts/conversation.js';
-import type { ToolOutcome } from '../contracts/tools.js';
 import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, runTool } from '../tools/execution.js';
 import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
 import { quarantined } from './suspects.js';
+import { recordUnknown } from './unknownOutcome.js';
 
 /** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
 const RETRY_FIRST_MS = 500;
@@ -23,27 +23,18 @@ export interface Driver {
 }
 
 /** Throws ToolUnavailable where another attempt may follow; Temporal retries after the delay it names. */
-export async function attemptToolCall(
-  deps: Deps,
-  input: ToolCallInput,
-  driver: Driver,
-): Promise<{ outcome: ToolOutcome }> {
+export async function attemptToolCall(deps: Deps, input: ToolCallInput, driver: Driver): Promise<ToolCallEnd> {
   const claim = await claimCall(deps, input);
   if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
   return deps.suspects.alone(async () => finish(deps, input, await claimCall(deps, input, { alone: true }), driver));
 }
 
-async function finish(
-  deps: Deps,
-  input: ToolCallInput,
-  claim: Claimed,
-  driver: Driver,
-): Promise<{ outcome: ToolOutcome }> {
+async function finish(deps: Deps, input: ToolCallInput, claim: Claimed, driver: Driver): Promise<ToolCallEnd> {
   switch (claim.kind) {
     case 'claimed':
       return store(deps, input, claim, await run(deps, input, claim, driver), driver);
-    case 'settled':
-      return { outcome: claim.outcome };
+    case 'ended':
+      return claim.end;
     case 'quarantined':
       throw quarantined(`The tool call ${input.toolCallId} of step ${input.step}`);
     case 'suspect':
@@ -60,7 +51,7 @@ async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Drive
   const context = toolContext(deps, input, claim, driver);
   if (claim.recheck && executor.reconcile) {
     const found = await reconcile(executor, context, claim);
-    if (found) return found;
+    if (found && (found.kind === 'result' || !claim.vouched)) return found;
   }
   return runTool(executor, claim.arguments, context, { timeoutMs: claim.tool.timeoutMs });
 }
@@ -83,13 +74,11 @@ async function reconcile(executor: ToolExecutor, context: ToolContext, claim: Cl
 }
 
 function settledAnswer(answer: Reconciled): Settled | undefined {
-  if (answer === 'unknown') return { kind: 'unknown', text: UNKNOWN_TEXT };
+  if (answer === 'unknown') return { kind: 'unknown', text: LOST };
   return answer.happened ? { kind: 'result', ...keptBlocks(resultOf(answer.result)) } : undefined;
 }
 
-const UNKNOWN_TEXT =
-  'The call was started and its result was lost, so it may or may not have happened. It was not run again. ' +
-  'Check before you repeat it.';
+const LOST = 'The call was started and its result was lost, so it may or may not have happened.';
 
 async function store(
   deps: Deps,
@@ -97,7 +86,7 @@ async function store(
   claim: Claim,
   settled: Settled,
   driver: Driver,
-): Promise<{ outcome: ToolOutcome }> {
+): Promise<ToolCallEnd> {
   switch (settled.kind) {
     case 'result':
       return recordToolResult(deps, input, claim, {
@@ -109,7 +98,7 @@ async function store(
       return unknown(settled.text);
     case 'unavailable': {
       const mayRepeat = claim.tool.effect === 'read' || claim.tool.effect === 'idempotent';
-      if (!mayRepeat && claim.tool.effect !== 'reconcilable') return unknown(`${settled.text} ${UNKNOWN_TEXT}`);
+      if (!mayRepeat && claim.tool.effect !== 'reconcilable') return unknown(`${settled.text} ${LOST}`);
       if (driver.cancelRequested() || claim.attempt >= claim.tool.maxAttempts) {
         return claim.tool.effect === 'read'
           ? recordToolResult(deps, input, claim, {
@@ -117,7 +106,7 @@ async function store(
               content: textBlocks(`${settled.text} (after ${claim.attempt} attempts)`),
               isError: true,
             })
-          : unknown(`${settled.text} (after ${claim.attempt} attempts) ${UNKNOWN_TEXT}`);
+          : unknown(`${settled.text} (after ${claim.attempt} attempts) ${LOST}`);
       }
       const backoff = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (claim.attempt - 1));
       const delayMs = settled.retryAfterMs ?? backoff;
@@ -131,8 +120,8 @@ async function store(
     }
   }
 
-  function unknown(text: string): Promise<{ outcome: ToolOutcome }> {
-    return recordToolResult(deps, input, claim, { outcome: 'unknown', content: textBlocks(text), isError: true });
+  function unknown(why: string): Promise<ToolCallEnd> {
+    return recordUnknown(deps, input, { attempt: claim.attempt, why, mayAsk: !driver.cancelRequested() });
   }
 }
 

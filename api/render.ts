@@ -8,6 +8,7 @@ import { getContents, getJsonContent } from '../db/contents.js';
 import { lastMessage } from '../db/messages.js';
 import type { Queryable } from '../db/pool.js';
 import type { RunRow } from '../db/runs.js';
+import { type ToolCallRow, unknownToolCalls } from '../db/toolCalls.js';
 import { usdOf } from '../harness/limits/money.js';
 
 export type RunLinks = (agentRunId: string) => Run['links'];
@@ -57,6 +58,23 @@ export function renderRun(row: RunRow, links: RunLinks, output?: Run['output']):
   };
 }
 
+/** The run as it is read by itself: with its output, and with calls of which nobody knows whether they happened. */
+export async function renderWholeRun(db: Queryable, row: RunRow, links: RunLinks): Promise<Run> {
+  const unknown = await unknownToolCalls(db, row.id);
+  return {
+    ...renderRun(row, links, await outputOf(db, row)),
+    ...(unknown.length === 0 ? {} : { unknownCalls: unknown.map(renderUnknownCall) }),
+  };
+}
+
+const renderUnknownCall = (call: ToolCallRow): NonNullable<Run['unknownCalls']>[number] => ({
+  step: call.step,
+  toolCallId: call.id,
+  tool: call.tool,
+  summary: call.summary,
+  asked: call.outcome === null,
+});
+
 /** What a completed run said last; absent before, and after its content was erased. */
 export async function outputOf(db: Queryable, row: RunRow): Promise<Run['output']> {
   if (row.status !== 'completed') return undefined;
@@ -101,5 +119,6 @@ export async function renderApproval(db: Queryable, row: ApprovalRow): Promise<A
     ...(row.decidedBy === null ? {} : { decidedBy: row.decidedBy }),
     ...(row.decidedAt === null ? {} : { decidedAt: row.decidedAt.toISOString() }),
     ...(typeof message === 'string' ? { message } : {}),
+    ...(message === undefined || typeof message === 'string' ? {} : { result: message }),
   };
 }

@@ -45,13 +45,16 @@ export async function readInput(io: Io, file: string): Promise<string> {
   }
 }
 
-export function jsonObject(text: string, option: string): Record<string, unknown> {
-  let value: unknown;
+export function jsonValue(text: string, option: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (err) {
     throw new UsageError(`${option} is not JSON: ${err instanceof Error ? err.message : String(err)}`);
   }
+}
+
+export function jsonObject(text: string, option: string): Record<string, unknown> {
+  const value = jsonValue(text, option);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UsageError(`${option} must be a JSON object`);
   }

@@ -27,6 +27,7 @@ export function showDecided(cli: Cli, decided: ApprovalAnswer): void {
 export function showApproval({ io, style, json }: Cli, approval: ApprovalAnswer): void {
   const args = Object.entries(typeof approval.arguments === 'object' ? (approval.arguments ?? {}) : {});
   const lines = [
+    ...(approval.kind === 'outcome' ? [style.yellow('did this happen?')] : []),
     `${style.bold(approval.tool)}  (${approval.effect})`,
     ...args.map(([name, value]) => `  ${name} = ${harmless(indented(value))}`),
     ...(approval.arguments === null ? ['  (the arguments were erased)'] : []),
@@ -34,13 +35,21 @@ export function showApproval({ io, style, json }: Cli, approval: ApprovalAnswer)
     `rule     ${harmless(approval.rule)}`,
     `run      ${approval.runId}, step ${approval.step}`,
     approval.status === 'pending'
-      ? `expires  ${moment(approval.expiresAt)} (${relative(approval.expiresAt)}); then ${approval.onExpiry}`
+      ? `expires  ${moment(approval.expiresAt)} (${relative(approval.expiresAt)}); then ${onExpiry[approval.onExpiry]}`
       : `status   ${approval.status}`,
     ...(approval.provenance === undefined ? [] : [`from     ${harmless(JSON.stringify(approval.provenance))}`]),
   ];
   const text = `${lines.join('\n')}\n`;
   if (json) io.err(text);
   else io.out(text);
+}
+
+const onExpiry = { reject: 'reject', approve: 'approve', tell: 'the model is told that nobody knows' };
+
+/** What to do instead, for a question of another kind than the command decides. */
+export function otherCommand({ kind, id }: ApprovalAnswer): string {
+  if (kind === 'input') return `This is a question. Answer it with \`longhaul respond ${id} "…"\`, or reject it.`;
+  return `Nobody knows whether this call happened. \`longhaul settle ${id}\` says what became of it.`;
 }
 
 const indented = (value: unknown): string =>

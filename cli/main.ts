@@ -16,6 +16,7 @@ import { addReject } from './commands/reject.js';
 import { addRespond } from './commands/respond.js';
 import { addResume } from './commands/resume.js';
 import { addRun } from './commands/run.js';
+import { addSettle } from './commands/settle.js';
 import { addShow } from './commands/show.js';
 import { addSteps } from './commands/steps.js';
 import { addTools } from './commands/tools.js';
@@ -82,6 +83,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addApprove,
   addReject,
   addRespond,
+  addSettle,
   addMessage,
   addPause,
   addResume,

@@ -23,6 +23,7 @@ export const toolCallAnswer = z.looseObject({
   outcome: z.string().nullable(),
   attempts: z.number(),
   durationMs: z.number().nullable(),
+  doubt: z.string().optional(),
   arguments: z.unknown().optional(),
   result: z.unknown().optional(),
 });

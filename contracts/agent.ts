@@ -1,7 +1,7 @@
 // The agent file: what an operator declares. Parsed from YAML or JSON, checked, then immutable under its hash.
 import { z } from 'zod';
 import { duration } from './duration.js';
-import { httpBinding, jsonSchema, toolEffect, toolLabel, toolName } from './tools.js';
+import { httpBinding, jsonSchema, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
 
@@ -20,6 +20,7 @@ const toolByName = z.strictObject({
   timeout: duration.optional(),
   attempts: z.int().min(1).max(20).optional(),
   queue: z.string().min(1).max(100).optional(),
+  unknown: unknownPolicy.optional(),
 });
 
 /** A tool declared whole in the agent file: posted to over HTTP. */
@@ -82,5 +83,7 @@ export const agentDefinition = z.strictObject({
   approve: z.array(approveRule).max(200).default([]),
   approvals: agentApprovals.prefault({}),
   limits: agentLimits.prefault({}),
+  /** For tools that do not say it themselves. Absent: `tell`. */
+  unknown: unknownPolicy.optional(),
 });
 export type AgentDefinition = z.infer<typeof agentDefinition>;

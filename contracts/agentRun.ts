@@ -6,7 +6,7 @@ import type { ModelStopReason } from './conversation.js';
 import { inputContent } from './conversation.js';
 import { duration } from './duration.js';
 import type { Actor } from './events.js';
-import type { Decision } from './approvals.js';
+import type { ApprovalKind, Decision } from './decisions.js';
 import type { ToolOutcome } from './tools.js';
 import { agentRunId } from './ids.js';
 
@@ -106,6 +106,15 @@ export const runUsage = z.object({
   toolCalls: z.number().int(),
 });
 
+export const unknownCall = z.object({
+  step: z.number().int(),
+  toolCallId: z.string(),
+  tool: z.string(),
+  summary: z.string(),
+  /** A person is being asked; otherwise the model was told. */
+  asked: z.boolean(),
+});
+
 export const run = z.object({
   id: z.string(),
   agent: agentName,
@@ -125,6 +134,8 @@ export const run = z.object({
   startAt: z.iso.datetime().optional(),
   startedAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime().optional(),
+  /** Calls of which nobody knows whether they happened; only where a single run is read, and only when there are some. */
+  unknownCalls: z.array(unknownCall).optional(),
   links: z.object({ console: z.string().optional(), temporal: z.string().optional() }),
 });
 export type Run = z.infer<typeof run>;
@@ -196,16 +207,17 @@ export interface ToolCallControl {
   untilMs?: number;
 }
 
+/** How an execution ended. `asks`: nobody knows whether it happened, and a person is asked before anything goes on. */
+export type ToolCallEnd = { outcome: ToolOutcome } | { outcome: 'asks'; approval: PendingApproval };
+
 /** `moved`: it takes longer than a workflow task should; an activity of its own goes on with it. */
-export interface LocalToolResult {
-  outcome: ToolOutcome | 'moved';
-}
+export type LocalToolResult = ToolCallEnd | { outcome: 'moved' };
 
 /** Known before the question is stored, so that an answer can never arrive too early. */
 export interface PendingApproval {
   approvalId: string;
   argumentsDigest: string;
-  kind: 'approval' | 'input';
+  kind: ApprovalKind;
   /** Milliseconds since 1970. */
   expiresAtMs: number;
 }
@@ -221,14 +233,17 @@ export interface CallModelResult {
 /** A person's (or the clock's) answer, as it passes through the workflow. */
 export interface ApprovalDecision {
   approvalId: string;
-  decision: Decision | 'expire';
+  /** `withdraw`: the question is moot, because a late result answered it. */
+  decision: Decision | 'expire' | 'withdraw';
   /** The digest that was shown. A signal may leave it out. */
   argumentsDigest?: string;
   by: Actor;
-  /** Of the message for the model, when it was stored by the API. */
+  /** Of the message for the model, or of the call's result, when it was stored by the API. */
   messageHash?: string;
   /** Only with a signal, which has nowhere else to put it. */
   messageText?: string;
+  /** Likewise: the call's result, any JSON. */
+  result?: unknown;
   editedHash?: string;
   scope?: 'once' | 'run';
 }

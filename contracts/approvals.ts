@@ -1,5 +1,6 @@
 // A question to a person, bound to one tool call and to the digest of its arguments.
 import { z } from 'zod';
+import { type Decision, approvalKinds, decisions } from './decisions.js';
 import { actor } from './events.js';
 import { toolEffect } from './tools.js';
 
@@ -14,15 +15,19 @@ export const approvalStatus = z.enum([
 ]);
 export type ApprovalStatus = z.infer<typeof approvalStatus>;
 
-export const decision = z.enum(['approve', 'reject', 'edit', 'respond']);
-export type Decision = z.infer<typeof decision>;
+export const approvalKind = z.enum(approvalKinds);
+export const decision = z.enum(decisions);
 
-export const statusOfDecision: Record<Decision | 'expire', ApprovalStatus> = {
+export const statusOfDecision: Record<Decision | 'expire' | 'withdraw', ApprovalStatus> = {
   approve: 'approved',
   reject: 'rejected',
   edit: 'edited',
   respond: 'responded',
+  succeeded: 'responded',
+  not_happened: 'approved',
+  unknown: 'rejected',
   expire: 'expired',
+  withdraw: 'cancelled',
 };
 
 export const approval = z.object({
@@ -30,8 +35,7 @@ export const approval = z.object({
   runId: z.string(),
   step: z.number().int(),
   toolCallId: z.string(),
-  /** `approval`: may this call run? `input`: the model asks a person something (ask_person). */
-  kind: z.enum(['approval', 'input']),
+  kind: approvalKind,
   tool: z.string(),
   effect: toolEffect,
   /** null after the content of the run was erased. */
@@ -42,12 +46,15 @@ export const approval = z.object({
   provenance: z.unknown().optional(),
   requestedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
-  onExpiry: z.enum(['reject', 'approve']),
+  /** `tell`: the model is told that nobody knows. */
+  onExpiry: z.enum(['reject', 'approve', 'tell']),
   status: approvalStatus,
-  decision: z.enum(['approve', 'reject', 'edit', 'respond', 'expire']).optional(),
+  decision: z.enum([...decision.options, 'expire', 'withdraw']).optional(),
   decidedBy: actor.optional(),
   decidedAt: z.iso.datetime().optional(),
   message: z.string().optional(),
+  /** What a person gave as the call's result, when it is not text. */
+  result: z.unknown().optional(),
 });
 export type Approval = z.infer<typeof approval>;
 
@@ -59,6 +66,8 @@ export const decisionBody = z
     arguments: z.record(z.string(), z.unknown()).optional(),
     /** For the model: why it was rejected, or the answer (`respond`). */
     message: z.string().min(1).max(20_000).optional(),
+    /** With `succeeded`: the call's result, any JSON, instead of a message. */
+    result: z.unknown().optional(),
     scope: z.enum(['once', 'run']).default('once'),
   })
   .superRefine((body, ctx) => {
@@ -68,6 +77,10 @@ export const decisionBody = z
       ctx.addIssue({ code: 'custom', path: ['arguments'], message: 'only taken when the decision is edit' });
     if (body.decision === 'respond' && body.message === undefined)
       ctx.addIssue({ code: 'custom', path: ['message'], message: 'needed when the decision is respond' });
+    if (body.decision === 'succeeded' && (body.message === undefined) === (body.result === undefined))
+      ctx.addIssue({ code: 'custom', path: ['result'], message: 'give the result of the call, or a message instead' });
+    if (body.decision !== 'succeeded' && body.result !== undefined)
+      ctx.addIssue({ code: 'custom', path: ['result'], message: 'only taken when the decision is succeeded' });
     if (body.scope === 'run' && body.decision !== 'approve')
       ctx.addIssue({ code: 'custom', path: ['scope'], message: 'run is only taken when the decision is approve' });
   });

@@ -5,6 +5,10 @@ import { z } from 'zod';
 export const toolEffect = z.enum(['read', 'idempotent', 'reconcilable', 'irreversible']);
 export type ToolEffect = z.infer<typeof toolEffect>;
 
+/** When nobody knows whether a call happened: the model is told so, or a person is asked first. */
+export const unknownPolicy = z.enum(['tell', 'ask']);
+export type UnknownPolicy = z.infer<typeof unknownPolicy>;
+
 export const toolLabel = z.enum(['trusted', 'untrusted', 'private']);
 export type ToolLabel = z.infer<typeof toolLabel>;
 
@@ -53,6 +57,8 @@ export const toolDefinition = z.object({
   http: httpBinding.optional(),
   /** A person answers instead of code (ask_person), or a timer fires (sleep_until). */
   waits: z.enum(['person', 'timer']).optional(),
+  /** Absent: as the agent says. */
+  unknown: unknownPolicy.optional(),
 });
 export type ToolDefinition = z.infer<typeof toolDefinition>;
 

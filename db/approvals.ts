@@ -1,5 +1,6 @@
 // Questions to people. The first decision wins; an approval is spent by exactly one execution.
-import type { ApprovalStatus, Decision } from '../contracts/approvals.js';
+import type { ApprovalStatus } from '../contracts/approvals.js';
+import type { ApprovalKind, Decision } from '../contracts/decisions.js';
 import type { Actor } from '../contracts/events.js';
 import type { ToolEffect } from '../contracts/tools.js';
 import type { PoolClient, Queryable } from './pool.js';
@@ -10,7 +11,9 @@ export interface ApprovalRow {
   runId: string;
   step: number;
   toolCallId: string;
-  kind: 'approval' | 'input';
+  kind: ApprovalKind;
+  /** Of the questions of this kind about this call, from 1. */
+  round: number;
   tool: string;
   effect: ToolEffect;
   argumentsHash: string;
@@ -20,9 +23,9 @@ export interface ApprovalRow {
   provenance: unknown;
   requestedAt: Date;
   expiresAt: Date;
-  onExpiry: 'reject' | 'approve';
+  onExpiry: 'reject' | 'approve' | 'tell';
   status: ApprovalStatus;
-  decision: Decision | 'expire' | null;
+  decision: Decision | 'expire' | 'withdraw' | null;
   decidedBy: Actor | null;
   decidedAt: Date | null;
   scope: 'once' | 'run' | null;
@@ -32,7 +35,7 @@ export interface ApprovalRow {
   spentAt: Date | null;
 }
 
-const COLUMNS = `id, tenant_id "tenantId", agent_run_id "runId", step, tool_call_id "toolCallId", kind, tool, effect,
+const COLUMNS = `id, tenant_id "tenantId", agent_run_id "runId", step, tool_call_id "toolCallId", kind, round, tool, effect,
   arguments_hash "argumentsHash", arguments_digest "argumentsDigest", reason, rule, provenance,
   requested_at "requestedAt", expires_at "expiresAt", on_expiry "onExpiry", status, decision, decided_by "decidedBy",
   decided_at "decidedAt", scope, message_hash "messageHash", edited_hash "editedHash",
@@ -46,6 +49,7 @@ export type NewApproval = Pick<
   | 'step'
   | 'toolCallId'
   | 'kind'
+  | 'round'
   | 'tool'
   | 'effect'
   | 'argumentsHash'
@@ -56,13 +60,13 @@ export type NewApproval = Pick<
   | 'onExpiry'
 >;
 
-/** False when this tool call has its question already. */
+/** False when the question is there already. */
 export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `INSERT INTO approvals (id, tenant_id, agent_run_id, step, tool_call_id, kind, tool, effect, arguments_hash,
-       arguments_digest, reason, rule, requested_at, expires_at, on_expiry, status)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now(), $13, $14, 'pending')
-     ON CONFLICT (agent_run_id, tool_call_id) DO NOTHING`,
+    `INSERT INTO approvals (id, tenant_id, agent_run_id, step, tool_call_id, kind, round, tool, effect,
+       arguments_hash, arguments_digest, reason, rule, requested_at, expires_at, on_expiry, status)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), $14, $15, 'pending')
+     ON CONFLICT (id) DO NOTHING`,
     [
       a.id,
       a.tenantId,
@@ -70,6 +74,7 @@ export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<bo
       a.step,
       a.toolCallId,
       a.kind,
+      a.round,
       a.tool,
       a.effect,
       a.argumentsHash,
@@ -88,20 +93,9 @@ export async function findApproval(db: Queryable, id: string): Promise<ApprovalR
   return rows[0];
 }
 
-export async function findApprovalOfCall(
-  db: Queryable,
-  agentRunId: string,
-  toolCallId: string,
-): Promise<ApprovalRow | undefined> {
-  const { rows } = await db.query<ApprovalRow>(
-    `SELECT ${COLUMNS} FROM approvals WHERE agent_run_id = $1 AND tool_call_id = $2`,
-    [agentRunId, toolCallId],
-  );
-  return rows[0];
-}
-
 export interface ApprovalFilter {
   status?: ApprovalStatus | undefined;
+  kind?: ApprovalKind | undefined;
   runId?: string | undefined;
   after?: { requestedAt: string; id: string } | undefined;
   limit: number;
@@ -121,13 +115,15 @@ export async function listApprovals(
        AND ($2::text IS NULL OR status = $2)
        AND ($3::text IS NULL OR agent_run_id = $3)
        AND ($4::timestamptz IS NULL OR (requested_at, id) > ($4, $5))
-     ORDER BY requested_at, id LIMIT $6`,
+       AND ($6::text IS NULL OR kind = $6)
+     ORDER BY requested_at, id LIMIT $7`,
     [
       tenantId,
       filter.status ?? null,
       filter.runId ?? null,
       filter.after?.requestedAt ?? null,
       filter.after?.id ?? null,
+      filter.kind ?? null,
       filter.limit,
     ],
   );
@@ -144,7 +140,7 @@ export async function pendingApprovals(db: Queryable, agentRunId: string): Promi
 
 export interface DecisionRecord {
   status: ApprovalStatus;
-  decision: Decision | 'expire';
+  decision: Decision | 'expire' | 'withdraw';
   decidedBy: Actor;
   scope: 'once' | 'run';
   messageHash: string | null;
@@ -164,18 +160,17 @@ export async function decideApproval(tx: PoolClient, id: string, d: DecisionReco
   return rowCount === 1;
 }
 
-/** Spends the approval of a call on exactly these arguments; undefined when there is none to spend. */
+/** Spends what a person granted a call on exactly these arguments; undefined when there is nothing to spend. */
 export async function spendApproval(
   tx: PoolClient,
-  agentRunId: string,
-  toolCallId: string,
-  argumentsDigest: string,
+  grant: { agentRunId: string; toolCallId: string; kind: ApprovalKind; round: number; argumentsDigest: string },
 ): Promise<{ id: string; decidedBy: Actor } | undefined> {
   const { rows } = await tx.query<{ id: string; decidedBy: Actor }>(
     `UPDATE approvals SET spent_at = now()
-     WHERE agent_run_id = $1 AND tool_call_id = $2 AND granted_digest = $3 AND spent_at IS NULL
+     WHERE agent_run_id = $1 AND tool_call_id = $2 AND kind = $3 AND round = $4 AND granted_digest = $5
+       AND spent_at IS NULL
      RETURNING id, decided_by "decidedBy"`,
-    [agentRunId, toolCallId, argumentsDigest],
+    [grant.agentRunId, grant.toolCallId, grant.kind, grant.round, grant.argumentsDigest],
   );
   return rows[0];
 }

@@ -23,13 +23,22 @@ export interface ToolCallRow {
   claimedAt: Date | null;
   claimedBy: string | null;
   returnedAt: Date | null;
+  /** Why nobody knows whether the call happened, while a person is asked. */
+  doubt: string | null;
+  doubtedAt: Date | null;
+  /** Times it was in doubt. */
+  doubts: number;
 }
 
 const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
   arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
-  failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt"`;
+  failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt", doubt,
+  doubted_at "doubtedAt", doubts`;
 
-export type NewToolCall = Omit<ToolCallRow, 'attempts' | 'failedAttempts' | 'claimedAt' | 'claimedBy' | 'returnedAt'>;
+export type NewToolCall = Omit<
+  ToolCallRow,
+  'attempts' | 'failedAttempts' | 'claimedAt' | 'claimedBy' | 'returnedAt' | 'doubt' | 'doubtedAt' | 'doubts'
+>;
 
 export async function insertToolCalls(
   tx: PoolClient,
@@ -119,7 +128,8 @@ export async function claimToolCall(
   workerId: string,
 ): Promise<number> {
   const { rows } = await tx.query<{ attempts: number }>(
-    `UPDATE tool_calls SET claimed_at = coalesce(claimed_at, now()), claimed_by = $3, attempts = attempts + 1
+    `UPDATE tool_calls SET claimed_at = coalesce(claimed_at, now()), claimed_by = $3, attempts = attempts + 1,
+       doubt = NULL, doubted_at = NULL
      WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL RETURNING attempts`,
     [agentRunId, toolCallId, workerId],
   );
@@ -142,11 +152,37 @@ export async function settleToolCall(
   result: { outcome: ToolOutcome; resultHash: string; isError: boolean },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `UPDATE tool_calls SET outcome = $3, result_hash = $4, is_error = $5, returned_at = now()
+    `UPDATE tool_calls SET outcome = $3, result_hash = $4, is_error = $5, returned_at = now(), doubt = NULL
      WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL`,
     [agentRunId, toolCallId, result.outcome, result.resultHash, result.isError],
   );
   return rowCount === 1;
+}
+
+/** Nobody knows whether the call happened, and a person will be asked. */
+export async function doubtToolCall(
+  tx: PoolClient,
+  agentRunId: string,
+  toolCallId: string,
+  why: string,
+): Promise<ToolCallRow> {
+  const { rows } = await tx.query<ToolCallRow>(
+    `UPDATE tool_calls SET doubt = $3, doubted_at = now(), doubts = doubts + 1
+     WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL RETURNING ${COLUMNS}`,
+    [agentRunId, toolCallId, why],
+  );
+  if (!rows[0]) throw new Error(`tool call ${toolCallId} of ${agentRunId} is settled already`);
+  return rows[0];
+}
+
+/** Calls of which nobody knows whether they happened, whether the model was told or a person is being asked. */
+export async function unknownToolCalls(db: Queryable, agentRunId: string): Promise<ToolCallRow[]> {
+  const { rows } = await db.query<ToolCallRow>(
+    `SELECT ${COLUMNS} FROM tool_calls WHERE agent_run_id = $1 AND (outcome = 'unknown' OR doubt IS NOT NULL)
+     ORDER BY step, position`,
+    [agentRunId],
+  );
+  return rows;
 }
 
 /** After an edit the call carries the arguments that a person gave. */

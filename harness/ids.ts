@@ -27,4 +27,10 @@ export const newWorkerId = (nowMs = Date.now()): string => `wrk_${ulid(nowMs)}`;
 
 /** The same for every attempt, so a question is asked once. */
 export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
-  `apr_${base32(BigInt(`0x${sha256Hex(`${agentRunId}:${toolCallId}`).slice(0, 32)}`), 26)}`;
+  derivedApprovalId(`${agentRunId}:${toolCallId}`);
+
+/** Of the question what became of a call, which may be asked once per doubt. */
+export const outcomeQuestionIdOf = (agentRunId: string, toolCallId: string, round: number): string =>
+  derivedApprovalId(`${agentRunId}:${toolCallId}:outcome:${round}`);
+
+const derivedApprovalId = (text: string): string => `apr_${base32(BigInt(`0x${sha256Hex(text).slice(0, 32)}`), 26)}`;

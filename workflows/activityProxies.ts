@@ -8,10 +8,11 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { CallModelResult, StepInput, ToolCallControl, ToolCallInput } from '../contracts/agentRun.js';
-import type { RecordDecisionInput, RequestApprovalInput } from '../activities/approvals.js';
+import type { CallModelResult, StepInput, ToolCallControl, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import type { CloseRunInput } from '../activities/closeRun.js';
 import type { createActivities } from '../activities/index.js';
+import type { RecordDecisionInput } from '../activities/recordDecision.js';
+import type { RequestApprovalInput } from '../activities/requestApproval.js';
 import { taskQueues } from './protocol.js';
 
 type Activities = ReturnType<typeof createActivities>;
@@ -67,9 +68,10 @@ export const callModel = (step: StepInput): Promise<CallModelResult> =>
   model.callModel.executeWithOptions({ summary: `step ${step.step}` }, [step]);
 
 /** A short read runs within the workflow task: half the price of a step. What that cannot finish is an activity. */
-export async function executeTool(call: ToolCallControl, input: ToolCallInput): Promise<void> {
-  if (call.local && (await ranLocally(call, input, call.local.tool))) return;
-  await tool.executeTool.executeWithOptions(
+export async function executeTool(call: ToolCallControl, input: ToolCallInput): Promise<ToolCallEnd> {
+  const local = call.local && (await runLocally(call, input, call.local.tool));
+  if (local) return local;
+  return tool.executeTool.executeWithOptions(
     {
       summary: call.summary,
       taskQueue: call.queue ?? taskQueues.tools,
@@ -82,13 +84,17 @@ export async function executeTool(call: ToolCallControl, input: ToolCallInput): 
 const isFinal = (err: unknown): boolean =>
   err instanceof ActivityFailure && err.cause instanceof ApplicationFailure && err.cause.nonRetryable === true;
 
-async function ranLocally(call: ToolCallControl, input: ToolCallInput, toolName: string): Promise<boolean> {
+async function runLocally(
+  call: ToolCallControl,
+  input: ToolCallInput,
+  toolName: string,
+): Promise<ToolCallEnd | undefined> {
   try {
     const run = localTool.executeToolLocally;
-    const { outcome } = await run.executeWithOptions({ summary: call.summary }, [input, toolName]);
-    return outcome !== 'moved';
+    const end = await run.executeWithOptions({ summary: call.summary }, [input, toolName]);
+    return end.outcome === 'moved' ? undefined : end;
   } catch (err) {
     if (isCancellation(err) || isFinal(err)) throw err;
-    return false; // trouble with the database or the destination: the activity is retried until it is over
+    return undefined; // trouble with the database or the destination: the activity is retried until it is over
   }
 }

@@ -1,7 +1,7 @@
 // What a run answers to while it runs: updates for callers that need the answer, signals for Temporal's own tools.
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
 import type { ApprovalDecision } from '../contracts/agentRun.js';
-import type { Decision } from '../contracts/approvals.js';
+import { type Decision, decisions } from '../contracts/decisions.js';
 import type { UpdateRefusal } from '../contracts/failures.js';
 import { queueMessage, recordIgnoredSignal } from './activityProxies.js';
 import * as protocol from './protocol.js';
@@ -43,6 +43,20 @@ export function registerHandlers(run: RunState): void {
     description: 'Reject a tool call: {"approvalId": "apr_…", "message": "why"}',
   });
   setHandler(
+    protocol.decide,
+    async (signal: unknown) => {
+      const { decision } = (typeof signal === 'object' && signal !== null ? signal : {}) as { decision?: unknown };
+      const known = signalDecisions.find((d) => d === decision);
+      if (known) return onDecisionSignal(known)(signal);
+      const reason = `decision must be one of ${signalDecisions.join(', ')}`;
+      await recordIgnoredSignal({ agentRunId: run.agentRunId, signal: 'decide', reason });
+    },
+    { description: 'Any decision: {"approvalId": "apr_…", "decision": "respond", "message": "…"}' },
+  );
+  setHandler(protocol.resultArrived, ({ approvalId }) => run.withdraw(approvalId), {
+    description: 'From a worker: the result of a call came late',
+  });
+  setHandler(
     protocol.message,
     async (signal) => {
       const content = typeof signal === 'string' ? signal : (signal as { content?: unknown } | null)?.content;
@@ -60,13 +74,16 @@ export function registerHandlers(run: RunState): void {
   );
 }
 
+/** Edited arguments are content and are checked against schema and policy: they come over REST. */
+const signalDecisions = decisions.filter((d) => d !== 'edit');
+
 function refuse(type: UpdateRefusal | undefined): void {
   if (type) throw ApplicationFailure.create({ type, message: type, nonRetryable: true });
 }
 
 // A signal comes from anybody with access to Temporal, as any JSON: its shape is checked here.
 function decisionOf(decision: Decision, signal: unknown): ApprovalDecision | undefined {
-  const s = (typeof signal === 'string' ? { approvalId: signal } : signal) as Partial<protocol.ApprovalSignal> | null;
+  const s = (typeof signal === 'string' ? { approvalId: signal } : signal) as Partial<protocol.DecisionSignal> | null;
   if (typeof s?.approvalId !== 'string') return undefined;
   return {
     approvalId: s.approvalId,
@@ -74,6 +91,7 @@ function decisionOf(decision: Decision, signal: unknown): ApprovalDecision | und
     by: { kind: 'signal', id: 'temporal' },
     ...(typeof s.argumentsDigest === 'string' ? { argumentsDigest: s.argumentsDigest } : {}),
     ...(typeof s.message === 'string' && s.message !== '' ? { messageText: s.message.slice(0, 20_000) } : {}),
+    ...(decision === 'succeeded' && s.result !== undefined ? { result: s.result } : {}),
   };
 }
 
@@ -81,5 +99,9 @@ function signalRefusal(run: RunState, d: ApprovalDecision | undefined): string |
   if (!d) return 'an approval signal takes {"approvalId": "apr_…"}';
   if (!run.control.signalsDecide) return `signals may not decide approvals of this agent (${d.approvalId})`;
   const refused = run.refusal(d);
-  return refused && `${refused}: ${d.approvalId}`;
+  if (refused) return `${refused}: ${d.approvalId}`;
+  const answered = d.messageText !== undefined || d.result !== undefined;
+  if (!answered && d.decision === 'respond') return 'respond takes {"message": "the answer"}';
+  if (!answered && d.decision === 'succeeded') return 'succeeded takes {"result": …} or {"message": "…"}';
+  return undefined;
 }

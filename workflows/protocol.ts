@@ -1,6 +1,7 @@
 // The updates, signals and queries of an agent run: defined once, for the handler and for every client.
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ApprovalDecision, ControlLimits, PendingApproval, Used } from '../contracts/agentRun.js';
+import type { Decision } from '../contracts/decisions.js';
 
 /** Updates: the caller needs to know whether it was taken. Refused ones leave no trace in history. */
 export const decideApproval = defineUpdate<{ status: string }, [ApprovalDecision]>('decideApproval');
@@ -16,6 +17,15 @@ export interface ApprovalSignal {
 }
 export const approve = defineSignal<[ApprovalSignal]>('approve');
 export const reject = defineSignal<[ApprovalSignal]>('reject');
+/** Any decision: `{"approvalId": "apr_…", "decision": "respond", "message": "…"}`. */
+export interface DecisionSignal extends ApprovalSignal {
+  decision: Decision;
+  /** With `succeeded`. */
+  result?: unknown;
+}
+export const decide = defineSignal<[DecisionSignal]>('decide');
+/** From a worker: a late result has answered the question what became of a call. */
+export const resultArrived = defineSignal<[{ approvalId: string }]>('resultArrived');
 export const message = defineSignal<[{ content: string } | string]>('message');
 
 /** Control state only; the conversation is read from the API. */

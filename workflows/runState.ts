@@ -11,6 +11,7 @@ import type {
   RunStopReason,
   StepInput,
 } from '../contracts/agentRun.js';
+import { decisionsOf } from '../contracts/decisions.js';
 import type { ModelStopReason } from '../contracts/conversation.js';
 import type { UpdateRefusal } from '../contracts/failures.js';
 import type { RunView } from './protocol.js';
@@ -117,8 +118,8 @@ export class RunState {
     if (!question || question.decision) return 'ApprovalNotPending';
     const { argumentsDigest, kind } = question.approval;
     if (d.argumentsDigest !== undefined && d.argumentsDigest !== argumentsDigest) return 'ApprovalDigestMismatch';
-    if (kind === 'input' && d.decision !== 'respond' && d.decision !== 'reject') return 'DecisionNotTaken';
-    return undefined;
+    const taken: readonly string[] = decisionsOf[kind];
+    return taken.includes(d.decision) ? undefined : 'DecisionNotTaken';
   }
 
   /** Takes a decision that `refusal` let through. The first one stands. */
@@ -126,6 +127,13 @@ export class RunState {
     const question = this.questions.get(d.approvalId) as Question;
     question.decision = d;
     return question;
+  }
+
+  /** A late result has answered the question what became of a call. Nothing else is withdrawn. */
+  withdraw(approvalId: string): void {
+    const question = this.questions.get(approvalId);
+    if (question?.approval.kind !== 'outcome' || question.decision) return;
+    question.decision = { approvalId, decision: 'withdraw', by: { kind: 'system', id: 'worker' } };
   }
 
   view(): RunView {

@@ -7,9 +7,11 @@ import type { ApprovalDecision } from '../../contracts/agentRun.js';
 import {
   type DecisionBody,
   approval as approvalShape,
+  approvalKind,
   approvalStatus,
   decisionBody,
 } from '../../contracts/approvals.js';
+import { decisionsOf } from '../../contracts/decisions.js';
 import { findAgentVersion } from '../../db/agents.js';
 import { type ApprovalRow, findApproval, listApprovals } from '../../db/approvals.js';
 import { putContent } from '../../db/contents.js';
@@ -39,16 +41,18 @@ export const approvalRoutes =
           querystring: z.strictObject({
             ...pageQuery,
             status: approvalStatus.optional(),
+            kind: approvalKind.optional(),
             runId: z.string().optional(),
           }),
           response: { 200: z.object({ data: z.array(approvalShape), nextCursor: z.string().nullable() }) },
         },
       },
       async (request) => {
-        const { status, runId, limit, cursor } = request.query;
+        const { status, kind, runId, limit, cursor } = request.query;
         const after = readCursor(cursor);
         const listed = await listApprovals(deps.pool, request.key.tenantId, {
           status,
+          kind,
           runId,
           after: after && { requestedAt: after.time, id: after.id },
           limit: limit + 1,
@@ -100,7 +104,7 @@ async function decide(
 ): Promise<ApprovalRow> {
   if (row.status !== 'pending') throw await alreadyDecided(deps, row);
   if (body.argumentsDigest !== row.argumentsDigest) throw otherDigest(row);
-  if (row.kind === 'input' && body.decision !== 'respond' && body.decision !== 'reject') throw notTaken();
+  if (!decisionsOf[row.kind].includes(body.decision)) throw notTaken(row);
   const run = (await findRun(deps.pool, row.runId)) as RunRow;
   await checkSeparation(deps, request, run);
   if (body.decision === 'edit') await checkEdit(deps, run, row, body.arguments ?? {});
@@ -120,7 +124,7 @@ async function decide(
   if (answer.ok) return (await findApproval(deps.pool, row.id)) as ApprovalRow;
   const now = (await findApproval(deps.pool, row.id)) as ApprovalRow;
   if (answer.why === 'ApprovalDigestMismatch') throw otherDigest(row);
-  if (answer.why === 'DecisionNotTaken') throw notTaken();
+  if (answer.why === 'DecisionNotTaken') throw notTaken(row);
   if (answer.why === 'ApprovalNotPending' || now.status !== 'pending') throw await alreadyDecided(deps, now);
   throw await updateProblem(deps, run.id, answer.why, 'decide it');
 }
@@ -134,7 +138,16 @@ const otherDigest = (row: ApprovalRow): Problem =>
     },
   );
 
-const notTaken = (): Problem => new Problem('decision-not-taken', 'A question to a person takes respond or reject.');
+const asked: Record<ApprovalRow['kind'], string> = {
+  approval: 'The question whether a call may run',
+  input: 'A question to a person',
+  outcome: 'The question what became of a call',
+};
+
+const notTaken = ({ kind }: ApprovalRow): Problem => {
+  const detail = `${asked[kind]} takes ${decisionsOf[kind].join(', ').replace(/, (?=[^,]*$)/, ' or ')}.`;
+  return new Problem('decision-not-taken', detail, { errors: [{ path: 'decision', message: 'is not taken here' }] });
+};
 
 async function alreadyDecided({ pool }: ApiDeps, row: ApprovalRow): Promise<Problem> {
   const approval = await renderApproval(pool, row);
@@ -180,7 +193,8 @@ async function storeContents(
   runId: string,
   body: DecisionBody,
 ): Promise<Pick<ApprovalDecision, 'messageHash' | 'editedHash'>> {
-  const { message, arguments: edited } = body;
+  const { arguments: edited } = body;
+  const message = body.result === undefined ? body.message : body.result;
   if (message === undefined && edited === undefined) return {};
   return withTransaction(pool, async (tx) => ({
     ...(message === undefined ? {} : { messageHash: await putContent(tx, runId, JSON.stringify(message)) }),

@@ -23,7 +23,7 @@ import { page, pageQuery, readCursor } from '../cursor.js';
 import type { ApiDeps } from '../deps.js';
 import { Problem, notFound } from '../errors.js';
 import { MAX_AHEAD_MS, checkedLimits } from '../limits.js';
-import { outputOf, renderRun } from '../render.js';
+import { outputOf, renderRun, renderWholeRun } from '../render.js';
 import { tryStartWorkflow } from '../runStarter.js';
 
 export const runParams = z.object({ id: z.string() });
@@ -71,7 +71,7 @@ export const runRoutes =
       { schema: { summary: 'Read a run', tags: ['Runs'], params: runParams, response: { 200: runShape } } },
       async (request) => {
         const run = await requireRun(deps, request, request.params.id);
-        return renderRun(run, deps.links, await outputOf(deps.pool, run));
+        return renderWholeRun(deps.pool, run, deps.links);
       },
     );
 

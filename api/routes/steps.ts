@@ -28,6 +28,8 @@ const toolCallShape = z.object({
   isError: z.boolean().nullable(),
   attempts: z.number(),
   durationMs: z.number().nullable(),
+  /** Why nobody knows whether the call happened, while a person is asked. */
+  doubt: z.string().optional(),
   arguments: z.unknown().optional(),
   result: z.unknown().optional(),
 });
@@ -145,6 +147,7 @@ function renderStep(call: ModelCallRow, toolCalls: readonly ToolCallRow[]): z.in
       isError: t.isError,
       attempts: t.attempts,
       durationMs: msBetween(t.claimedAt, t.returnedAt),
+      ...(t.doubt === null ? {} : { doubt: t.doubt }),
     })),
   };
 }

@@ -5,6 +5,9 @@ import { callText, relative } from '../render/format.js';
 import { type Column, table } from '../render/table.js';
 import { type ApprovalAnswer, approvalAnswer } from '../shapes.js';
 
+const callOf = (a: ApprovalAnswer): string =>
+  `${a.kind === 'outcome' ? 'did it happen? ' : ''}${callText(a.tool, a.arguments)}`;
+
 export function addApprovals(program: Command, attach: Attach): void {
   const command = program
     .command('approvals')
@@ -22,7 +25,7 @@ export function addApprovals(program: Command, attach: Attach): void {
     const columns: Column<ApprovalAnswer>[] = [
       { title: 'APPROVAL', value: (a) => a.id },
       { title: 'STATUS', value: (a) => a.status },
-      { title: 'CALL', value: (a) => callText(a.tool, a.arguments), flexible: true },
+      { title: 'CALL', value: (a) => callOf(a), flexible: true },
       { title: 'REASON', value: (a) => a.reason, flexible: true },
       { title: 'EXPIRES', value: (a) => (a.status === 'pending' ? relative(a.expiresAt) : '') },
     ];

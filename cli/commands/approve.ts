@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { jsonObject } from '../arguments.js';
 import type { Attach } from '../cli.js';
-import { confirm, decide, readApproval, showApproval, showDecided } from '../decide.js';
+import { confirm, decide, otherCommand, readApproval, showApproval, showDecided } from '../decide.js';
 import { UsageError } from '../errors.js';
 
 interface Options {
@@ -32,9 +32,7 @@ Examples:
     if (scope !== 'once' && scope !== 'run') throw new UsageError(`--scope ${scope}: once or run`);
     const edited = edit === undefined ? undefined : jsonObject(edit, '--edit');
     const approval = await readApproval(cli, id);
-    if (approval.kind === 'input') {
-      throw new UsageError(`This is a question. Answer it with \`longhaul respond ${id} "…"\`, or reject it.`);
-    }
+    if (approval.kind !== 'approval') throw new UsageError(otherCommand(approval));
     showApproval(cli, approval);
     if (edited !== undefined) cli.io.err(`instead: ${JSON.stringify(edited, null, 2)}\n`);
     const question = edited === undefined ? 'Let it run?' : 'Let it run with the edited arguments?';

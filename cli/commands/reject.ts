@@ -1,7 +1,8 @@
 // longhaul reject: the call does not run, and the model is told so.
 import type { Command } from 'commander';
 import type { Attach } from '../cli.js';
-import { decide, readApproval, showApproval, showDecided } from '../decide.js';
+import { decide, otherCommand, readApproval, showApproval, showDecided } from '../decide.js';
+import { UsageError } from '../errors.js';
 
 export function addReject(program: Command, attach: Attach): void {
   const command = program
@@ -12,6 +13,7 @@ export function addReject(program: Command, attach: Attach): void {
     .addHelpText('after', '\nExample:\n  $ longhaul reject apr_… --message "Ask the customer for a photo first."');
   attach<{ message?: string }>(command, async (cli, [id = ''], { message }) => {
     const approval = await readApproval(cli, id);
+    if (approval.kind === 'outcome') throw new UsageError(otherCommand(approval));
     showApproval(cli, approval);
     const decided = await decide(cli, approval, { decision: 'reject', ...(message === undefined ? {} : { message }) });
     showDecided(cli, decided);

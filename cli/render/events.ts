@@ -87,6 +87,8 @@ export function describeEvent(
       return verbose ? `${history.call(event)}  started` : undefined;
     case 'tool.failed':
       return style.yellow(`${history.call(event)}  no answer: ${text(event, 'message')}${nextTry(event)}`);
+    case 'tool.unknown':
+      return style.yellow(`${history.call(event)}  nobody knows whether it happened; a person is asked`);
     case 'tool.returned':
       return `${history.call(event)} → ${outcome(text(event, 'outcome') ?? '', style)}${history.took(event)}`;
     case 'approval.requested':
@@ -95,6 +97,8 @@ export function describeEvent(
       return `${history.call(event)}  ${decision(text(event, 'decision') ?? '', style)}${by}`;
     case 'approval.expired':
       return style.yellow(`${history.call(event)}  approval expired; on expiry: ${text(event, 'onExpiry')}`);
+    case 'approval.withdrawn':
+      return `${history.call(event)}  no longer asked: the result came late`;
     case 'run.waiting':
       return waiting(event, { style, verbose });
     case 'run.resumed':
@@ -140,6 +144,13 @@ function approvalRequested(event: EventAnswer, history: RunHistory, style: Style
       `  longhaul respond ${id} "your answer"${until}`,
     ].join('\n');
   }
+  if (text(event, 'kind') === 'outcome') {
+    return [
+      style.yellow(`did this happen? ${history.call(event)}`),
+      `  ${text(event, 'reason')}`,
+      `  longhaul settle ${id} --succeeded "its result"   or   --not-happened   or   --unknown${until}`,
+    ].join('\n');
+  }
   return [
     style.yellow(`approval needed: ${history.call(event)}`),
     `  ${text(event, 'reason')} (${text(event, 'rule')})`,
@@ -171,9 +182,12 @@ function decision(name: string, style: Style): string {
     reject: 'rejected',
     edit: 'edited and approved',
     respond: 'answered',
+    succeeded: 'it happened, said',
+    not_happened: 'it did not happen, said',
+    unknown: 'nobody knows, said',
   };
   const said = past[name] ?? name;
-  return name === 'reject' ? style.red(said) : style.green(said);
+  return name === 'reject' || name === 'unknown' ? style.red(said) : style.green(said);
 }
 
 const errorOf = (error: unknown): string =>

@@ -16,6 +16,11 @@ const colourOf = {
 
 export const paintStatus = (status: RunStatus, style: Style): string => style[colourOf[status]](status);
 
+function questions(run: Run): string | undefined {
+  if (run.unknownCalls?.some((call) => call.asked)) return `longhaul approvals --run ${run.id}`;
+  return run.waiting?.approvalIds?.map((id) => `longhaul approve ${id}`).join('   ');
+}
+
 /** What the exit code of a command says about the run that it watched. */
 export const exitCodeOf = (status: RunStatus): number =>
   ({ completed: 0, stopped: 2, failed: 3, cancelled: 4, queued: 0, running: 0, waiting: 0, paused: 0 })[status];
@@ -69,7 +74,8 @@ export function runDetails(run: Run, style: Style): string {
     ['run', run.id],
     ['agent', `${run.agent}@${shortVersion(run.agentVersion)}`],
     ['status', paintStatus(run.status, style) + (why(run) === undefined ? '' : ` ${oneLine(why(run) ?? '')}`)],
-    ['approvals', run.waiting?.approvalIds?.map((id) => `longhaul approve ${id}`).join('   ')],
+    ['approvals', questions(run)],
+    ['unknown', run.unknownCalls?.map((c) => `${c.summary} at step ${c.step}${c.asked ? ' (asked)' : ''}`).join('   ')],
     ['created', `${moment(run.createdAt)} (${relative(run.createdAt)})`],
     ['starts', run.startAt && run.startedAt === undefined ? moment(run.startAt) : undefined],
     ['ended', run.endedAt && `${moment(run.endedAt)} (${relative(run.endedAt)})`],

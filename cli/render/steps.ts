@@ -45,7 +45,7 @@ const linesOf = (step: StepAnswer): Line[] => [
   ...step.toolCalls.map((call) => ({
     step: '',
     what: `  ${call.summary}`,
-    outcome: call.outcome ?? (call.verdict === 'ask' ? 'waits for a person' : 'under way'),
+    outcome: call.outcome ?? (call.verdict === 'ask' || call.doubt !== undefined ? 'waits for a person' : 'under way'),
     attempts: call.attempts,
     durationMs: call.durationMs,
     tokens: '',

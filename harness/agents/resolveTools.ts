@@ -100,6 +100,7 @@ function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: Too
     timeoutMs,
     maxAttempts,
     ...(entry.queue === undefined ? {} : { queue: entry.queue }),
+    ...(entry.unknown === undefined ? {} : { unknown: entry.unknown }),
   };
 }
 
@@ -136,6 +137,7 @@ function httpTool(
       source: 'http',
       http: entry.http,
       ...(entry.queue === undefined ? {} : { queue: entry.queue }),
+      ...(entry.unknown === undefined ? {} : { unknown: entry.unknown }),
     },
   ];
 }

@@ -219,6 +219,7 @@ export async function aQuestion(
       runId,
       toolCallId,
       kind,
+      round: 1,
       argumentsHash,
       argumentsDigest,
       expiresAt,

@@ -110,3 +110,45 @@ test('a question is answered with respond, and approve says so', async () => {
     { decision: 'respond', argumentsDigest: 'digest-of-what-was-shown', message: 'Use the billing address.' },
   ]);
 });
+
+const outcome = { kind: 'outcome', tool: 'refund', effect: 'irreversible', onExpiry: 'tell', rule: 'unknown-outcome' };
+
+test('what became of a call is said with settle, and approve, reject and respond say so', async () => {
+  await aPendingApproval(outcome, { body: anApproval({ ...outcome, status: 'responded' }) });
+  for (const words of [
+    ['approve', 'apr_1', '--yes'],
+    ['reject', 'apr_1'],
+    ['respond', 'apr_1', 'yes'],
+  ]) {
+    expect(await longhaul(words)).toMatchObject({ code: 1, err: expect.stringContaining('longhaul settle apr_1') });
+  }
+  expect(bodies()).toEqual([]);
+  const { out } = await longhaul(['settle', 'apr_1', '--result', '{"refundId":"r-1"}']);
+  expect(out).toContain('did this happen?');
+  await longhaul(['settle', 'apr_1', '--succeeded', 'paid']);
+  await longhaul(['settle', 'apr_1', '--unknown', '--message', 'the bank is closed']);
+  const argumentsDigest = 'digest-of-what-was-shown';
+  expect(bodies()).toEqual([
+    { decision: 'succeeded', result: { refundId: 'r-1' }, argumentsDigest },
+    { decision: 'succeeded', message: 'paid', argumentsDigest },
+    { decision: 'unknown', message: 'the bank is closed', argumentsDigest },
+  ]);
+});
+
+test('a call that did not happen runs only when the person at the terminal says so twice, or --yes does', async () => {
+  await aPendingApproval(outcome, { body: anApproval({ ...outcome, status: 'approved' }) });
+  const refused = await longhaul(['settle', 'apr_1', '--not-happened'], { isTerminal: true, answers: ['n'] });
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('Nothing was decided') });
+  expect(bodies()).toEqual([]);
+  expect(await longhaul(['settle', 'apr_1', '--not-happened', '--yes'])).toMatchObject({ code: 0 });
+  expect(bodies()).toEqual([{ decision: 'not_happened', argumentsDigest: 'digest-of-what-was-shown' }]);
+});
+
+test.each([[[]], [['--unknown', '--not-happened']], [['--result', '{oops']]])(
+  'settle with %j is refused before anything is asked',
+  async (words) => {
+    await aPendingApproval(outcome);
+    expect(await longhaul(['settle', 'apr_1', ...words])).toMatchObject({ code: 1 });
+    expect(service.seen).toEqual([]);
+  },
+);

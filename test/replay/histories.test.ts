@@ -14,7 +14,16 @@ beforeAll(() => {
 
 test('histories are kept for every shape of a run', () => {
   expect(files.map((name) => path.basename(name, '.json'))).toEqual(
-    expect.arrayContaining(['approval', 'cancelled', 'message', 'parallel', 'paused', 'simple', 'sleep']),
+    expect.arrayContaining([
+      'approval',
+      'cancelled',
+      'message',
+      'parallel',
+      'paused',
+      'simple',
+      'sleep',
+      'unknown-asked',
+    ]),
   );
 });
 

@@ -83,6 +83,11 @@ describe('histories', () => {
       .signal('reject', { approvalId: second.waiting?.approvalIds?.[0] });
     await keep('approval', asking);
 
+    sink.answerNext('/launch', 503);
+    const unknown = await aRun('unknown-asked', [calls(['launch', { what: 'a' }]), done()], { unknown: 'ask' });
+    await api.decide(await api.firstApproval(unknown), 'not_happened');
+    await keep('unknown-asked', unknown);
+
     const pausedHold = sink.holdNext('/look');
     const paused = await aRun('paused', [look, done()]);
     await pausedHold.arrived;

@@ -1,0 +1,108 @@
+// A question to a person, asked once: may this call run, what the model wants to know, or what became of a call.
+import type { PendingApproval, ToolCallInput, Waiting } from '../contracts/agentRun.js';
+import { isClosed } from '../contracts/agentRun.js';
+import { systemActor } from '../contracts/events.js';
+import { type ApprovalRow, type NewApproval, insertApproval, pendingApprovals } from '../db/approvals.js';
+import { appendEvents } from '../db/events.js';
+import { type PoolClient, withTransaction } from '../db/pool.js';
+import { type RunRow, lockRun, setRunRunning, setRunStatus } from '../db/runs.js';
+import { type ToolCallRow, findToolCall } from '../db/toolCalls.js';
+import type { Deps } from './deps.js';
+
+export interface RequestApprovalInput extends ToolCallInput {
+  approval: PendingApproval;
+}
+
+/** `settled`: a late result has answered the question before it was asked. */
+export async function requestApproval(deps: Deps, input: RequestApprovalInput): Promise<{ settled: boolean }> {
+  return withTransaction(deps.pool, async (tx) => {
+    const run = await lockRun(tx, input.agentRunId);
+    const call = await findToolCall(tx, run.id, input.toolCallId);
+    if (!call) throw new Error(`no tool call ${input.toolCallId} in ${run.id}`);
+    if (call.outcome !== null) return { settled: true };
+    if (isClosed(run.status)) return { settled: false };
+    const { approvalId, kind, expiresAtMs } = input.approval;
+    const question = await questionOf(deps, tx, run, call, kind);
+    const expiresAt = new Date(expiresAtMs);
+    const asked = await insertApproval(tx, {
+      id: approvalId,
+      tenantId: run.tenantId,
+      runId: run.id,
+      step: call.step,
+      toolCallId: call.id,
+      kind,
+      tool: call.tool,
+      effect: call.effect,
+      argumentsHash: call.argumentsHash,
+      argumentsDigest: call.argumentsDigest,
+      expiresAt,
+      ...question,
+    });
+    if (!asked) return { settled: false };
+    const waiting = await waitForPeople(tx, run);
+    const { rule, reason } = question;
+    await appendEvents(tx, run, [
+      {
+        type: 'approval.requested',
+        actor: systemActor(kind === 'outcome' ? deps.workerId : 'policy'),
+        step: call.step,
+        toolCallId: call.id,
+        data: {
+          approvalId,
+          kind,
+          tool: call.tool,
+          rule,
+          reason,
+          argumentsDigest: call.argumentsDigest,
+          expiresAt: expiresAt.toISOString(),
+        },
+      },
+      { type: 'run.waiting', actor: systemActor('worker'), step: call.step, data: { ...waiting } },
+    ]);
+    return { settled: false };
+  });
+}
+
+async function questionOf(
+  deps: Deps,
+  tx: PoolClient,
+  run: RunRow,
+  call: ToolCallRow,
+  kind: PendingApproval['kind'],
+): Promise<Pick<NewApproval, 'rule' | 'reason' | 'onExpiry' | 'round'>> {
+  const { rule, reason } = call;
+  switch (kind) {
+    case 'approval': {
+      const { definition } = await deps.agents.of(tx, run);
+      return { rule, reason, onExpiry: definition.approvals.onExpiry, round: 1 };
+    }
+    case 'input':
+      return { rule, reason, onExpiry: 'reject', round: 1 };
+    case 'outcome':
+      return { rule: 'unknown-outcome', reason: call.doubt ?? '', onExpiry: 'tell', round: call.doubts };
+  }
+}
+
+/** Sets the run waiting for whoever is still asked, or running when nobody is. */
+export async function waitForPeople(tx: PoolClient, run: RunRow): Promise<Waiting | undefined> {
+  const pending = await pendingApprovals(tx, run.id);
+  const [first] = pending;
+  if (!first) {
+    await setRunRunning(tx, run.id);
+    return undefined;
+  }
+  const waiting: Waiting = {
+    for: pending.every((a) => a.kind === 'input') ? 'input' : 'approval',
+    since: first.requestedAt.toISOString(),
+    until: new Date(Math.min(...pending.map((a) => a.expiresAt.getTime()))).toISOString(),
+    approvalIds: pending.map((a) => a.id),
+    ...reasonOf(pending),
+  };
+  await setRunStatus(tx, run.id, 'waiting', waiting);
+  return waiting;
+}
+
+function reasonOf(pending: readonly ApprovalRow[]): { reason?: string } {
+  const doubtful = [...new Set(pending.flatMap((a) => (a.kind === 'outcome' ? [a.tool] : [])))];
+  return doubtful.length === 0 ? {} : { reason: `nobody knows whether ${doubtful.join(', ')} happened` };
+}
