@@ -6,7 +6,13 @@ import type { Deps } from './deps.js';
 import { executeTool, executeToolLocally } from './executeTool.js';
 import { type RecordDecisionInput, recordDecision } from './recordDecision.js';
 import { type RequestApprovalInput, requestApproval } from './requestApproval.js';
-import { type IgnoredSignal, queueMessage, recordIgnoredSignal } from './signals.js';
+import {
+  type IgnoredSignal,
+  type RecordSignalsInput,
+  queueMessage,
+  recordIgnoredSignal,
+  recordSignals,
+} from './signals.js';
 import { type RecordPauseInput, recordPause, recordWait } from './waits.js';
 
 export function createActivities(deps: Deps) {
@@ -19,6 +25,7 @@ export function createActivities(deps: Deps) {
     recordWait: (input: ToolCallInput & { untilMs: number }) => recordWait(deps, input),
     recordPause: (input: RecordPauseInput) => recordPause(deps, input),
     recordIgnoredSignal: (input: IgnoredSignal) => recordIgnoredSignal(deps, input),
+    recordSignals: (input: RecordSignalsInput) => recordSignals(deps, input),
     queueMessage: (input: { agentRunId: string; content: string }) => queueMessage(deps, input),
     closeRun: (input: CloseRunInput) => closeRun(deps, input),
   };

@@ -147,7 +147,28 @@ export interface AgentRunInput {
   agentRunId: string;
   control: RunControl;
   paused?: boolean;
+  carried?: CarriedState;
 }
+
+/** What stood open when one Temporal run handed over to the next. */
+export interface CarriedState {
+  /** The pause stands in the run's row: its end has to be written there as well. */
+  pauseRecorded: boolean;
+  pausedBy: string;
+  /** Replies in a row that were cut off inside a tool call. */
+  cutOffs: number;
+  /** Status last shown to Temporal's visibility. */
+  shown?: RunStatus;
+  /** A step in the middle of its tool calls: those without a result. All of them only wait. */
+  openStep?: { step: number; calls: OpenToolCall[] };
+  /** Updates answered so far, the latest last: Temporal itself forgets their ids when it goes on as a new run. */
+  answers: [updateId: string, answer: unknown][];
+  /** Signals that are not written down yet. */
+  inbox: ReceivedSignal[];
+}
+
+/** A Temporal signal that has to be written down: a message for the model, or what could not be honoured. */
+export type ReceivedSignal = { content: string } | { ignored: string; reason: string };
 
 /** Control state at a step boundary: the limits and what counts against them. */
 export interface RunControl {
@@ -209,6 +230,12 @@ export interface ToolCallControl {
 
 /** How an execution ended. `asks`: nobody knows whether it happened, and a person is asked before anything goes on. */
 export type ToolCallEnd = { outcome: ToolOutcome } | { outcome: 'asks'; approval: PendingApproval };
+
+/** A call without a result, and how far it has come. */
+export interface OpenToolCall extends ToolCallControl {
+  /** Its question or its timer is stored. */
+  waits?: true;
+}
 
 /** `moved`: it takes longer than a workflow task should; an activity of its own goes on with it. */
 export type LocalToolResult = ToolCallEnd | { outcome: 'moved' };

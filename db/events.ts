@@ -72,3 +72,12 @@ export async function readEvents(
     ...(toolCallId === null ? {} : { toolCallId }),
   }));
 }
+
+/** Ids of the signals of a run that were recorded as ignored. */
+export async function writtenSignals(db: Queryable, runId: string): Promise<Set<string>> {
+  const { rows } = await db.query<{ id: string | null }>(
+    `SELECT data->>'signalId' id FROM events WHERE agent_run_id = $1 AND type = 'signal.ignored'`,
+    [runId],
+  );
+  return new Set(rows.flatMap(({ id }) => (id === null ? [] : [id])));
+}

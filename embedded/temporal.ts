@@ -14,6 +14,8 @@ export interface TemporalOptions {
   ui?: boolean;
   /** Made when missing. */
   namespaces?: readonly string[];
+  /** Added to the server's dynamic configuration. */
+  settings?: Readonly<Record<string, string | number>>;
 }
 
 export interface RunningTemporal {
@@ -54,6 +56,7 @@ export async function startTemporal({
   binary,
   ui = true,
   namespaces = ['default'],
+  settings = {},
 }: TemporalOptions): Promise<RunningTemporal> {
   mkdirSync(dataDir, { recursive: true });
   const files = filesOf(dataDir);
@@ -75,6 +78,7 @@ export async function startTemporal({
       '--ui-disable-news-fetch',
       ...namespaces.flatMap((name) => ['--namespace', name]),
       ...TUNING,
+      ...Object.entries(settings).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]),
     ],
     files.log,
   );

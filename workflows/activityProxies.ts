@@ -1,5 +1,6 @@
 // The one table of timeouts, retries and heartbeats. Activities are idempotent by (run, step) and (run, tool call),
 // so every one of them may be tried again; what a second attempt may do is decided in the activity, on stored rows.
+// Call them through RunState.underWay: a run is handed over to a new Temporal run only when none is in flight.
 import {
   ActivityCancellationType,
   ActivityFailure,
@@ -10,6 +11,7 @@ import {
 } from '@temporalio/workflow';
 import type { CallModelResult, StepInput, ToolCallControl, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import type { CloseRunInput } from '../activities/closeRun.js';
+import type { RecordSignalsInput } from '../activities/signals.js';
 import type { createActivities } from '../activities/index.js';
 import type { RecordDecisionInput } from '../activities/recordDecision.js';
 import type { RequestApprovalInput } from '../activities/requestApproval.js';
@@ -54,6 +56,9 @@ const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'exe
 });
 
 export const { recordWait, recordPause, recordIgnoredSignal, queueMessage } = rows;
+
+export const recordSignals = (input: RecordSignalsInput) =>
+  rows.recordSignals.executeWithOptions({ summary: `${input.signals.length} signal(s)` }, [input]);
 
 export const requestApproval = (input: RequestApprovalInput, call: ToolCallControl) =>
   rows.requestApproval.executeWithOptions({ summary: call.summary }, [input]);

@@ -5,18 +5,18 @@ import {
   TemporalFailure,
   allHandlersFinished,
   condition,
-  continueAsNew,
   isCancellation,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { AgentRunInput, RunOutcome } from '../contracts/agentRun.js';
 import { callModel, closeRun, recordPause } from './activityProxies.js';
 import { withDeadline } from './deadline.js';
+import { handingOver, stepBoundary } from './handOver.js';
 import { registerHandlers } from './handlers.js';
 import { outcomeOf, outcomeOfStop } from './outcomes.js';
 import { RunState } from './runState.js';
+import { allWrittenDown } from './signals.js';
 import { showStatus } from './status.js';
-import { runToolCalls } from './toolCalls.js';
+import { finishToolCalls, runToolCalls } from './toolCalls.js';
 
 export async function agentRun(input: AgentRunInput): Promise<RunOutcome> {
   const run = new RunState(input);
@@ -24,8 +24,10 @@ export async function agentRun(input: AgentRunInput): Promise<RunOutcome> {
 
   let outcome: RunOutcome;
   try {
-    await startTime(run);
-    outcome = await withDeadline(run, () => stepUntilOutcome(run));
+    outcome = await handingOver(run, async () => {
+      await startTime(run);
+      return withDeadline(run, () => stepUntilOutcome(run));
+    });
   } catch (err) {
     // Only a failure that Temporal delivered ends a run. A bug of ours fails the workflow task instead and is
     // retried until fixed code is deployed. Continue-as-new leaves through here as well.
@@ -35,10 +37,13 @@ export async function agentRun(input: AgentRunInput): Promise<RunOutcome> {
   if (outcome.status !== 'completed') {
     run.phase = 'closing';
     const last = outcome;
-    await CancellationScope.nonCancellable(() => closeRun({ agentRunId: run.agentRunId, outcome: last }));
+    await CancellationScope.nonCancellable(async () => {
+      await allWrittenDown(run); // after a resume the model is told what came before the end
+      await closeRun({ agentRunId: run.agentRunId, outcome: last });
+    });
   }
   showStatus(run, outcome.status);
-  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  await CancellationScope.nonCancellable(() => condition(() => allHandlersFinished() && run.inbox.length === 0));
   return outcome;
 }
 
@@ -51,18 +56,17 @@ async function startTime(run: RunState): Promise<void> {
 }
 
 async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
+  const open = run.stepInTheMiddle;
+  if (open) await finishToolCalls(run, open.step, open.calls);
   for (;;) {
-    if (run.paused) await pauseUntilResumed(run);
-    if (workflowInfo().continueAsNewSuggested) {
-      await condition(allHandlersFinished); // between steps no tool is in flight and the state is small
-      await continueAsNew<typeof agentRun>(run.carried());
-    }
+    if (run.paused || run.pauseRecorded) await pauseUntilResumed(run);
+    await stepBoundary(run);
     const limit = run.limitReached();
     if (limit) return { status: 'stopped', reason: limit };
 
     const step = run.nextStep();
     showStatus(run, 'running');
-    const { stopReason, toolCalls, ...charge } = await callModel(step);
+    const { stopReason, toolCalls, ...charge } = await run.underWay(() => callModel(step));
     run.charge(charge);
 
     if (toolCalls.length > 0) {
@@ -78,7 +82,10 @@ async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
       case 'end_turn':
       case 'stop_sequence': {
         run.phase = 'closing';
-        const { closed } = await closeRun({ agentRunId: run.agentRunId, outcome: { status: 'completed' } });
+        await allWrittenDown(run); // a message among them is to be answered
+        const { closed } = await run.underWay(() =>
+          closeRun({ agentRunId: run.agentRunId, outcome: { status: 'completed' } }),
+        );
         if (closed) return { status: 'completed' };
         continue; // a message came while the model was answering
       }
@@ -96,8 +103,12 @@ async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
 
 async function pauseUntilResumed(run: RunState): Promise<void> {
   run.phase = 'paused';
-  await recordPause({ agentRunId: run.agentRunId, paused: true, by: run.pausedBy });
-  showStatus(run, 'paused');
+  if (!run.pauseRecorded) {
+    await run.underWay(() => recordPause({ agentRunId: run.agentRunId, paused: true, by: run.pausedBy }));
+    run.pauseRecorded = true;
+    showStatus(run, 'paused');
+  }
   await condition(() => !run.paused);
-  await recordPause({ agentRunId: run.agentRunId, paused: false, by: run.pausedBy });
+  await run.underWay(() => recordPause({ agentRunId: run.agentRunId, paused: false, by: run.pausedBy }));
+  run.pauseRecorded = false;
 }

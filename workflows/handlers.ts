@@ -1,11 +1,11 @@
 // What a run answers to while it runs: updates for callers that need the answer, signals for Temporal's own tools.
-import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
-import type { ApprovalDecision } from '../contracts/agentRun.js';
+import { ApplicationFailure, condition, currentUpdateInfo, setHandler } from '@temporalio/workflow';
+import type { ApprovalDecision, ReceivedSignal } from '../contracts/agentRun.js';
 import { type Decision, decisions } from '../contracts/decisions.js';
 import type { UpdateRefusal } from '../contracts/failures.js';
-import { queueMessage, recordIgnoredSignal } from './activityProxies.js';
 import * as protocol from './protocol.js';
 import type { RunState } from './runState.js';
+import { emptyInbox, writeDown } from './signals.js';
 
 export function registerHandlers(run: RunState): void {
   setHandler(protocol.getRun, () => run.view(), { description: 'Where the run is: counts, limits, open questions' });
@@ -13,28 +13,44 @@ export function registerHandlers(run: RunState): void {
   setHandler(
     protocol.decideApproval,
     async (d) => {
+      const before = run.answers.current();
+      if (before) return before.answer as { status: string };
+      const id = currentUpdateInfo()?.id;
       const question = run.decide(d);
       await condition(() => question.recorded !== undefined);
-      return { status: question.recorded?.status ?? 'cancelled' };
+      const answer = { status: question.recorded?.status ?? 'cancelled' };
+      run.answers.keep(id, answer);
+      return answer;
     },
-    { validator: (d) => refuse(run.refusal(d)), description: 'Decide an approval' },
+    {
+      validator: (d) => refuse(run.answers.current() ? undefined : run.refusal(d)),
+      description: 'Decide an approval',
+    },
   );
-  setHandler(protocol.pause, ({ by }) => run.setPaused(true, by), { description: 'Pause at the next step boundary' });
+  setHandler(protocol.pause, ({ by }) => run.answers.once(() => run.setPaused(true, by)), {
+    description: 'Pause at the next step boundary',
+  });
   setHandler(
     protocol.resume,
-    ({ by, limits }) => {
-      if (limits) run.setLimits(limits);
-      run.setPaused(false, by);
+    ({ by, limits }) =>
+      run.answers.once(() => {
+        if (limits) run.setLimits(limits);
+        run.setPaused(false, by);
+      }),
+    {
+      validator: (_) => refuse(run.paused || run.answers.current() ? undefined : 'RunNotPaused'),
+      description: 'Go on after a pause',
     },
-    { validator: (_) => refuse(run.paused ? undefined : 'RunNotPaused'), description: 'Go on after a pause' },
   );
-  setHandler(protocol.raiseLimits, (limits) => run.setLimits(limits), { description: 'Replace the limits' });
+  setHandler(protocol.raiseLimits, (limits) => run.answers.once(() => run.setLimits(limits)), {
+    description: 'Replace the limits',
+  });
 
   const onDecisionSignal = (decision: Decision) => async (signal: unknown) => {
     const given = decisionOf(decision, signal);
     const refused = signalRefusal(run, given);
-    if (refused) await recordIgnoredSignal({ agentRunId: run.agentRunId, signal: decision, reason: refused });
-    else run.decide(given as ApprovalDecision);
+    if (refused) return writeDown(run, { ignored: decision, reason: refused });
+    run.decide(given as ApprovalDecision);
   };
   setHandler(protocol.approve, onDecisionSignal('approve'), {
     description: 'Approve a tool call: {"approvalId": "apr_…"}',
@@ -49,29 +65,24 @@ export function registerHandlers(run: RunState): void {
       const known = signalDecisions.find((d) => d === decision);
       if (known) return onDecisionSignal(known)(signal);
       const reason = `decision must be one of ${signalDecisions.join(', ')}`;
-      await recordIgnoredSignal({ agentRunId: run.agentRunId, signal: 'decide', reason });
+      return writeDown(run, { ignored: 'decide', reason });
     },
     { description: 'Any decision: {"approvalId": "apr_…", "decision": "respond", "message": "…"}' },
   );
   setHandler(protocol.resultArrived, ({ approvalId }) => run.withdraw(approvalId), {
     description: 'From a worker: the result of a call came late',
   });
-  setHandler(
-    protocol.message,
-    async (signal) => {
-      const content = typeof signal === 'string' ? signal : (signal as { content?: unknown } | null)?.content;
-      if (typeof content === 'string' && content.length > 0) {
-        await queueMessage({ agentRunId: run.agentRunId, content });
-      } else {
-        await recordIgnoredSignal({
-          agentRunId: run.agentRunId,
-          signal: 'message',
-          reason: 'a message signal takes {"content": "text"}',
-        });
-      }
-    },
-    { description: 'Tell the model something: {"content": "text"}' },
-  );
+  setHandler(protocol.message, (signal) => writeDown(run, messageOf(signal)), {
+    description: 'Tell the model something: {"content": "text"}',
+  });
+  void emptyInbox(run); // what a hand-over brought along
+}
+
+function messageOf(signal: unknown): ReceivedSignal {
+  const content = typeof signal === 'string' ? signal : (signal as { content?: unknown } | null)?.content;
+  return typeof content === 'string' && content.length > 0
+    ? { content }
+    : { ignored: 'message', reason: 'a message signal takes {"content": "text"}' };
 }
 
 /** Edited arguments are content and are checked against schema and policy: they come over REST. */

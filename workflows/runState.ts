@@ -4,7 +4,9 @@ import type {
   ApprovalDecision,
   CallModelResult,
   ControlLimits,
+  OpenToolCall,
   PendingApproval,
+  ReceivedSignal,
   RecordedDecision,
   RunControl,
   RunStatus,
@@ -15,6 +17,7 @@ import { decisionsOf } from '../contracts/decisions.js';
 import type { ModelStopReason } from '../contracts/conversation.js';
 import type { UpdateRefusal } from '../contracts/failures.js';
 import type { RunView } from './protocol.js';
+import { UpdateAnswers } from './updateAnswers.js';
 
 /** A question to a person while it is open. */
 export interface Question {
@@ -33,21 +36,80 @@ export class RunState {
   paused: boolean;
   /** Who asked last for pause or resume: an actor's id. */
   pausedBy = '';
+  pauseRecorded: boolean;
   /** Status last shown to Temporal's visibility. */
   shown: RunStatus | undefined;
+  /** Signals that are not written down yet. */
+  readonly inbox: ReceivedSignal[];
+  readonly answers: UpdateAnswers;
   // Emptied as they are answered, so it is never larger than one step's calls.
   private readonly questions = new Map<string, Question>();
-  private cutOffs = 0;
+  // The calls of the step under way that have no result yet, by their ids.
+  private openCalls: { step: number; calls: Map<string, OpenToolCall> } | undefined;
+  private cutOffs: number;
+  private activities = 0;
+  private leaving = false;
 
-  constructor(input: AgentRunInput) {
-    this.agentRunId = input.agentRunId;
-    this.control = structuredCopy(input.control);
-    this.paused = input.paused ?? false;
+  constructor({ agentRunId, control, paused, carried }: AgentRunInput) {
+    this.agentRunId = agentRunId;
+    this.control = structuredCopy(control);
+    this.paused = paused ?? false;
+    this.pausedBy = carried?.pausedBy ?? '';
+    this.pauseRecorded = carried?.pauseRecorded ?? false;
+    this.shown = carried?.shown;
+    this.cutOffs = carried?.cutOffs ?? 0;
+    this.answers = new UpdateAnswers(carried?.answers);
+    this.inbox = [...(carried?.inbox ?? [])];
+    if (carried?.openStep) this.openStep(carried.openStep.step, carried.openStep.calls);
   }
 
-  carried(): AgentRunInput {
-    return { agentRunId: this.agentRunId, control: this.control, paused: this.paused };
+  // ---- Handing over to a new Temporal run ----
+
+  /** Runs an activity. Once the run is being handed over none begins: the next Temporal run comes to it again. */
+  async underWay<T>(activity: () => Promise<T>): Promise<T> {
+    if (this.leaving) await new Promise<never>(() => undefined);
+    this.activities += 1;
+    try {
+      return await activity();
+    } finally {
+      this.activities -= 1;
+    }
   }
+
+  get busy(): boolean {
+    return this.activities > 0;
+  }
+
+  /** Nothing is under way: whatever is open waits for a person, a timer or the next step. */
+  get atRest(): boolean {
+    return !this.busy && ![...this.questions.values()].some((q) => q.decision);
+  }
+
+  get isLeaving(): boolean {
+    return this.leaving;
+  }
+
+  /** Everything that the next Temporal run needs. Nothing may change after it. */
+  leave(): AgentRunInput {
+    this.leaving = true;
+    const { openCalls } = this;
+    return {
+      agentRunId: this.agentRunId,
+      control: this.control,
+      paused: this.paused,
+      carried: {
+        pauseRecorded: this.pauseRecorded,
+        pausedBy: this.pausedBy,
+        cutOffs: this.cutOffs,
+        ...(this.shown === undefined ? {} : { shown: this.shown }),
+        ...(openCalls ? { openStep: { step: openCalls.step, calls: [...openCalls.calls.values()] } } : {}),
+        answers: this.answers.kept(),
+        inbox: this.inbox,
+      },
+    };
+  }
+
+  // ---- Steps ----
 
   nextStep(): StepInput {
     this.phase = 'model';
@@ -83,6 +145,27 @@ export class RunState {
     return this.cutOffs >= MAX_CUT_OFFS;
   }
 
+  openStep(step: number, calls: readonly OpenToolCall[]): void {
+    this.openCalls = { step, calls: new Map(calls.map((call) => [call.toolCallId, call])) };
+    // At once: a decision may come with the first task of a Temporal run.
+    for (const { next, approval } of calls) if (next === 'ask' && approval) this.ask(approval);
+  }
+
+  /** The step that was in the middle of its tool calls when this Temporal run began. */
+  get stepInTheMiddle(): { step: StepInput; calls: OpenToolCall[] } | undefined {
+    if (!this.openCalls) return undefined;
+    const { step, calls } = this.openCalls;
+    return { step: { agentRunId: this.agentRunId, step }, calls: [...calls.values()] };
+  }
+
+  hasResult(toolCallId: string): void {
+    this.openCalls?.calls.delete(toolCallId);
+  }
+
+  closeStep(): void {
+    this.openCalls = undefined;
+  }
+
   setLimits(limits: ControlLimits): void {
     this.control.limits = { ...limits };
   }
@@ -95,6 +178,8 @@ export class RunState {
   // ---- Questions to people ----
 
   ask(approval: PendingApproval): Question {
+    const open = this.questions.get(approval.approvalId);
+    if (open) return open;
     const question: Question = { approval };
     this.questions.set(approval.approvalId, question);
     return question;

@@ -8,7 +8,7 @@ import type { RunState } from './runState.js';
 const statusKey = defineSearchAttributeKey(searchAttributes.status, 'KEYWORD');
 
 export function showStatus(run: RunState, status: RunStatus): void {
-  if (run.shown === status) return;
+  if (run.shown === status || run.isLeaving) return;
   run.shown = status;
   upsertSearchAttributes([{ key: statusKey, value: status }]);
 }

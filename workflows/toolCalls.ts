@@ -1,6 +1,6 @@
 // One step's tool calls: questions to people, timers, and as many executions at once as the agent allows.
 import { CancellationScope, condition } from '@temporalio/workflow';
-import type { PendingApproval, RunStopReason, StepInput, ToolCallControl } from '../contracts/agentRun.js';
+import type { OpenToolCall, RunStopReason, StepInput, ToolCallControl, ToolCallInput } from '../contracts/agentRun.js';
 import { executeTool, recordDecision, recordWait, requestApproval } from './activityProxies.js';
 import type { RunState } from './runState.js';
 import { Semaphore } from './semaphore.js';
@@ -14,43 +14,63 @@ export async function runToolCalls(
 ): Promise<RunStopReason | undefined> {
   const open = calls.filter((call) => call.next !== 'settled');
   if (!run.takeToolCalls(open.length)) return 'limit_tool_calls';
-  run.phase = 'tools';
-  const slots = new Semaphore(run.control.parallelTools);
-  const results = await Promise.allSettled(open.map((call) => runOne(run, step, call, slots)));
-  // Every call has come to rest before a cancellation goes on: a call without a result makes the conversation unusable.
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  run.openStep(step.step, open);
+  await finishToolCalls(run, step, open);
   return undefined;
 }
 
-async function runOne(run: RunState, step: StepInput, call: ToolCallControl, slots: Semaphore): Promise<void> {
-  const input = { ...step, toolCallId: call.toolCallId };
-  if (call.next === 'ask' && (await askPerson(run, step, call, call.approval)) === 'settled') return;
-  if (call.next === 'sleep' && call.untilMs !== undefined) {
-    await recordWait({ ...input, untilMs: call.untilMs });
-    showStatus(run, 'waiting');
-    await condition(() => false, Math.max(1, call.untilMs - Date.now()), { summary: call.summary });
-    showStatus(run, 'running');
-  }
-  for (;;) {
-    const end = await slots.with(() => executeTool(call, input));
-    if (end.outcome !== 'asks') return;
-    // Nobody knows whether it happened. Only a person's word that it did not lets it run again.
-    if ((await askPerson(run, step, call, end.approval)) === 'settled') return;
-  }
+/** Runs those without a result to theirs; some may wait since before a hand-over. */
+export async function finishToolCalls(run: RunState, step: StepInput, calls: readonly OpenToolCall[]): Promise<void> {
+  run.phase = 'tools';
+  const slots = new Semaphore(run.control.parallelTools);
+  const results = await Promise.allSettled(calls.map((call) => runOne(run, step, call, slots)));
+  // Every call has come to rest before a cancellation goes on: a call without a result makes the conversation unusable.
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  run.closeStep();
 }
 
-async function askPerson(
-  run: RunState,
-  step: StepInput,
-  call: ToolCallControl,
-  approval: PendingApproval | undefined,
-): Promise<'execute' | 'settled'> {
+async function runOne(run: RunState, step: StepInput, call: OpenToolCall, slots: Semaphore): Promise<void> {
+  const input = { ...step, toolCallId: call.toolCallId };
+  for (;;) {
+    if (call.next === 'ask' && (await askPerson(run, step, call)) === 'settled') break;
+    if (call.next === 'sleep') await sleepUntil(run, call, input);
+    comeTo(call, 'execute');
+    const end = await slots.with(() => run.underWay(() => executeTool(call, input)));
+    if (end.outcome !== 'asks') break;
+    // Nobody knows whether it happened. Only a person's word that it did not lets it run again.
+    comeTo(call, 'ask');
+    call.approval = end.approval;
+  }
+  run.hasResult(call.toolCallId);
+}
+
+function comeTo(call: OpenToolCall, next: OpenToolCall['next']): void {
+  call.next = next;
+  delete call.waits;
+}
+
+async function sleepUntil(run: RunState, call: OpenToolCall, input: ToolCallInput): Promise<void> {
+  const { untilMs } = call;
+  if (untilMs === undefined) return;
+  if (!call.waits) await run.underWay(() => recordWait({ ...input, untilMs }));
+  call.waits = true;
+  showStatus(run, 'waiting');
+  await condition(() => false, Math.max(1, untilMs - Date.now()), { summary: call.summary });
+  showStatus(run, 'running');
+}
+
+async function askPerson(run: RunState, step: StepInput, call: OpenToolCall): Promise<'execute' | 'settled'> {
+  const { approval } = call;
   if (!approval) throw new Error(`tool call ${call.toolCallId} asks without an approval`);
   const question = run.ask(approval); // before it is stored: an answer can never come too early
   try {
-    const asked = await requestApproval({ ...step, toolCallId: call.toolCallId, approval }, call);
-    // A late result came before the question. Older histories have no answer here.
-    if ((asked as typeof asked | undefined)?.settled) return 'settled';
+    if (!call.waits) {
+      const input = { ...step, toolCallId: call.toolCallId, approval };
+      const asked = await run.underWay(() => requestApproval(input, call));
+      // A late result came before the question. Older histories have no answer here.
+      if ((asked as typeof asked | undefined)?.settled) return 'settled';
+    }
+    call.waits = true;
     showStatus(run, 'waiting');
     const wait = Math.max(1, approval.expiresAtMs - Date.now());
     await condition(() => question.decision !== undefined, wait, { summary: `${approval.kind} of ${call.summary}` });
@@ -60,7 +80,7 @@ async function askPerson(
       by: { kind: 'system', id: 'timer' },
     });
     const recorded = await CancellationScope.nonCancellable(() =>
-      recordDecision({ ...step, toolCallId: call.toolCallId, decision }),
+      run.underWay(() => recordDecision({ ...step, toolCallId: call.toolCallId, decision })),
     );
     question.recorded = recorded;
     return recorded.next;

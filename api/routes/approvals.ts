@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ApprovalDecision } from '../../contracts/agentRun.js';
+import type { Actor } from '../../contracts/events.js';
 import {
   type DecisionBody,
   approval as approvalShape,
@@ -17,7 +18,7 @@ import { type ApprovalRow, findApproval, listApprovals } from '../../db/approval
 import { putContent } from '../../db/contents.js';
 import { withTransaction } from '../../db/pool.js';
 import { type RunRow, findRun } from '../../db/runs.js';
-import { canonicalJson } from '../../harness/canonical.js';
+import { canonicalJson, digestOf, sha256Hex } from '../../harness/canonical.js';
 import { checkArguments } from '../../harness/policy/checkArguments.js';
 import { compilePolicy } from '../../harness/policy/compilePolicy.js';
 import { actorOf } from '../auth.js';
@@ -102,7 +103,11 @@ async function decide(
   body: DecisionBody,
   idempotencyKey: string | undefined,
 ): Promise<ApprovalRow> {
-  if (row.status !== 'pending') throw await alreadyDecided(deps, row);
+  if (row.status !== 'pending') {
+    // A caller that did not hear the answer asks again with its key, and is answered as before.
+    if (idempotencyKey !== undefined && isThisDecision(row, body, actorOf(request))) return row;
+    throw await alreadyDecided(deps, row);
+  }
   if (body.argumentsDigest !== row.argumentsDigest) throw otherDigest(row);
   if (!decisionsOf[row.kind].includes(body.decision)) throw notTaken(row);
   const run = (await findRun(deps.pool, row.runId)) as RunRow;
@@ -127,6 +132,18 @@ async function decide(
   if (answer.why === 'DecisionNotTaken') throw notTaken(row);
   if (answer.why === 'ApprovalNotPending' || now.status !== 'pending') throw await alreadyDecided(deps, now);
   throw await updateProblem(deps, run.id, answer.why, 'decide it');
+}
+
+function isThisDecision(row: ApprovalRow, body: DecisionBody, by: Actor): boolean {
+  return (
+    row.decision === body.decision &&
+    row.decidedBy?.kind === by.kind &&
+    row.decidedBy.id === by.id &&
+    row.argumentsDigest === body.argumentsDigest &&
+    row.scope === body.scope &&
+    row.messageHash === (body.message === undefined ? null : sha256Hex(JSON.stringify(body.message))) &&
+    row.editedHash === (body.arguments === undefined ? null : digestOf(body.arguments))
+  );
 }
 
 const otherDigest = (row: ApprovalRow): Problem =>

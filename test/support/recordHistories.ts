@@ -39,10 +39,13 @@ describe('histories', () => {
 
   async function keep(name: string, id: string): Promise<void> {
     await api.ended(id);
+    write(name, await historyOf(service, id));
+  }
+
+  function write(name: string, history: Awaited<ReturnType<typeof historyOf>>): void {
     mkdirSync(folder, { recursive: true });
     const file = path.join(folder, `${name}.json`);
-    if (existsSync(file)) return;
-    writeFileSync(file, `${historyToJSON(await historyOf(service, id))}\n`);
+    if (!existsSync(file)) writeFileSync(file, `${historyToJSON(history)}\n`);
   }
 
   test('are recorded for every shape of a run', async () => {
@@ -110,5 +113,57 @@ describe('histories', () => {
     await service.temporal.workflow.getHandle(`agent-run-${message}`).signal('message', { content: 'hello' });
     messageHold.release();
     await keep('message', message);
+
+    const signalsHold = sink.holdNext('/look');
+    const signals = await aRun('signals', [look, done(), done()]);
+    await signalsHold.arrived;
+    const told = service.temporal.workflow.getHandle(`agent-run-${signals}`);
+    await Promise.all([
+      ...['one', 'two', 'three'].map((content) => told.signal('message', { content })),
+      told.signal('message', {}),
+      told.signal('approve', { approvalId: 'apr_of_nothing' }),
+    ]);
+    signalsHold.release();
+    await keep('signals', signals);
+  });
+
+  test('are recorded for a run that goes on as new Temporal runs', async () => {
+    const temporalSettings = { 'limit.historyCount.suggestContinueAsNew': 40 };
+    const own = await startTestService({ temporalSettings });
+    try {
+      const ownApi = ApiCaller.of(own);
+      const turns = [
+        calls(['charge', { what: 'a' }], ['charge', { what: 'b' }], ['sleep_until', { for: '3s' }]),
+        calls(['look', { what: 'c' }]),
+        done(),
+      ];
+      await own.model.putScript(scriptOf('handed-over', turns));
+      const agent = sinkAgent('handed-over', sink.url, { approve: [{ tool: 'charge' }] }) as unknown as {
+        name: string;
+        tools: unknown[];
+      };
+      await ownApi.putAgent({ ...agent, tools: [...agent.tools, 'sleep_until'] });
+      const { id } = await ownApi.startRun('handed-over');
+      const handle = own.temporal.workflow.getHandle(`agent-run-${id}`);
+      await ownApi.firstApproval(id);
+      const runs = [(await handle.describe()).runId];
+      for (let n = 0; runs.length < 2; n++) {
+        await handle.signal('message', { content: `note ${n}` });
+        if (n % 5 === 0) await handle.signal('approve', { approvalId: 'apr_of_nothing' });
+        await handle.query('getRun');
+        const { runId } = await handle.describe();
+        if (!runs.includes(runId)) runs.push(runId);
+      }
+      for (const approval of await ownApi.pendingApprovals(id)) await ownApi.decide(approval, 'approve');
+      await ownApi.ended(id);
+      runs.push((await handle.describe()).runId);
+      const shapes = ['first', 'middle', 'last'];
+      for (const [i, runId] of runs.entries()) {
+        const one = own.temporal.workflow.getHandle(`agent-run-${id}`, runId);
+        write(`handed-over-${shapes[i]}`, await one.fetchHistory());
+      }
+    } finally {
+      await own.stop();
+    }
   });
 });

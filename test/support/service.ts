@@ -12,6 +12,7 @@ import { ScriptedModelControl, type ScriptInput } from '../../embedded/scriptedM
 import { startScriptedModel } from '../../embedded/scriptedModel/server.js';
 import { type Service, startServices } from '../../embedded/services.js';
 import { waitFor } from '../../embedded/processes.js';
+import { startTemporal, stopTemporal } from '../../embedded/temporal.js';
 import { createTestDatabase } from './database.js';
 
 export interface TestService {
@@ -34,15 +35,21 @@ export interface TestServiceOptions {
   worker?: boolean;
   api?: boolean;
   env?: Record<string, string>;
+  /** Settings of a Temporal server of its own; default: the one that all tests share. */
+  temporalSettings?: Record<string, string | number>;
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
   const dataDir = mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, 'service-'));
   const database = await createTestDatabase();
   const model = await startScriptedModel();
-  const namespace = takeNamespace();
   const log: string[] = [];
-  const address = process.env['LONGHAUL_TEST_TEMPORAL_ADDRESS'] as string;
+  const own =
+    options.temporalSettings === undefined
+      ? undefined
+      : await startTemporal({ dataDir, ui: false, settings: options.temporalSettings });
+  const namespace = own ? 'default' : takeNamespace();
+  const address = own?.address ?? (process.env['LONGHAUL_TEST_TEMPORAL_ADDRESS'] as string);
   const services = await startServices({
     config: loadConfig({
       LONGHAUL_DATA_DIR: dataDir,
@@ -80,6 +87,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       await services.stop();
       await model.close();
       await connection.close();
+      if (own) await stopTemporal(dataDir);
       await database.drop();
       rmSync(dataDir, { recursive: true, force: true });
     },

@@ -22,7 +22,7 @@ test('steps count from one, and each limit stops the run when it is used up', ()
   expect(run.limitReached()).toBeUndefined();
   run.charge({ tokens: 5, costNanoUsd: 5 });
   expect(run.limitReached()).toBe('limit_steps');
-  expect(run.carried().control.used).toEqual({ steps: 1, tokens: 5, costNanoUsd: 5, toolCalls: 0 });
+  expect(run.leave().control.used).toEqual({ steps: 1, tokens: 5, costNanoUsd: 5, toolCalls: 0 });
 });
 
 test('calls that would go over the limit are not taken, not even some of them', () => {
