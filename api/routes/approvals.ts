@@ -135,13 +135,14 @@ async function decide(
 }
 
 function isThisDecision(row: ApprovalRow, body: DecisionBody, by: Actor): boolean {
+  const said = body.result === undefined ? body.message : body.result;
   return (
     row.decision === body.decision &&
     row.decidedBy?.kind === by.kind &&
     row.decidedBy.id === by.id &&
     row.argumentsDigest === body.argumentsDigest &&
     row.scope === body.scope &&
-    row.messageHash === (body.message === undefined ? null : sha256Hex(JSON.stringify(body.message))) &&
+    row.messageHash === (said === undefined ? null : sha256Hex(JSON.stringify(said))) &&
     row.editedHash === (body.arguments === undefined ? null : digestOf(body.arguments))
   );
 }

@@ -49,7 +49,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       ? undefined
       : await startTemporal({ dataDir, ui: false, settings: options.temporalSettings });
   const namespace = own ? 'default' : takeNamespace();
-  const address = own?.address ?? (process.env['LONGHAUL_TEST_TEMPORAL_ADDRESS'] as string);
+  const address = own?.address ?? process.env['LONGHAUL_TEST_TEMPORAL_ADDRESS'] ?? '';
   const services = await startServices({
     config: loadConfig({
       LONGHAUL_DATA_DIR: dataDir,

@@ -303,9 +303,9 @@ test('decisions through the API are taken while the run is being handed over aga
     const pending = await api.pendingApprovals(id);
     return pending.length === 6 && pending;
   });
-  let flooding = true;
+  const flooding = new AbortController();
   const flood = (async () => {
-    while (flooding) await sendMessages(id, ['flood', 'flood', 'flood']);
+    while (!flooding.signal.aborted) await sendMessages(id, ['flood', 'flood', 'flood']);
   })();
   const answers: { status: number }[] = [];
   for (const [i, approval] of approvals.entries()) {
@@ -314,7 +314,7 @@ test('decisions through the API are taken while the run is being handed over aga
     answers.push(await api.call('POST', `/v1/approvals/${approval.id}/decision`, body));
     if (i < 5) await waitFor('another hand-over', async () => (await currentRunOf(id)) !== before);
   }
-  flooding = false;
+  flooding.abort();
   await flood.catch(() => undefined); // the run may have ended before it heard so
   expect(answers.map((a) => a.status)).toEqual([200, 200, 200, 200, 200, 200]);
   expect(await api.ended(id)).toMatchObject({ status: 'completed' });
