@@ -4,7 +4,7 @@ import { totalTokens } from '../contracts/conversation.js';
 import { durationMs } from '../contracts/duration.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import { toolDefaults } from '../contracts/tools.js';
-import { toolsApprovedForRun } from '../db/approvals.js';
+import { standingAnswers } from '../db/approvals.js';
 import { putContents } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { insertMessage } from '../db/messages.js';
@@ -94,7 +94,7 @@ async function judge(tx: PoolClient, run: RunRow, step: number, prepared: Prepar
     tools: run.tools,
     policy: prepared.agent.policy,
     seenToolCallIds: await usedToolCallIds(tx, run.id, proposed),
-    approvedForRun: proposed.length > 0 ? await toolsApprovedForRun(tx, run.id) : new Set<string>(),
+    answers: proposed.length > 0 ? await standingAnswers(tx, run.id) : [],
     facts: {
       agent: run.agentName,
       tenant: run.tenantId,
@@ -164,6 +164,7 @@ function planCall(
         reason: call.reason,
         argumentsDigest: call.argumentsDigest,
         effect: call.tool?.effect ?? 'irreversible',
+        ...(call.coveredBy === undefined ? {} : { coveredBy: call.coveredBy }),
       },
     },
   };

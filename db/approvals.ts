@@ -184,11 +184,22 @@ export async function cancelPendingApprovals(tx: PoolClient, agentRunId: string)
   return rows.map((row) => row.id);
 }
 
-/** Tools that a person approved for the rest of the run. */
-export async function toolsApprovedForRun(db: Queryable, agentRunId: string): Promise<Set<string>> {
-  const { rows } = await db.query<{ tool: string }>(
-    `SELECT DISTINCT tool FROM approvals WHERE agent_run_id = $1 AND scope = 'run' AND status = 'approved'`,
+/** An answer that also counts for later calls of the run: a yes to all calls like it, or a no to exactly this one. */
+export interface StandingAnswer {
+  id: string;
+  tool: string;
+  rule: string;
+  argumentsDigest: string;
+  approved: boolean;
+}
+
+export async function standingAnswers(db: Queryable, agentRunId: string): Promise<StandingAnswer[]> {
+  const { rows } = await db.query<StandingAnswer>(
+    `SELECT id, tool, rule, arguments_digest "argumentsDigest", status = 'approved' approved FROM approvals
+     WHERE agent_run_id = $1 AND kind = 'approval'
+       AND (status = 'rejected' OR (status = 'approved' AND scope = 'run'))
+     ORDER BY decided_at, id`,
     [agentRunId],
   );
-  return new Set(rows.map((row) => row.tool));
+  return rows;
 }

@@ -19,7 +19,10 @@ export function addApprove(program: Command, attach: Attach): void {
     .argument('<approval>', 'such as apr_…; `longhaul approvals` lists them')
     .option('--message <text>', 'kept with the decision')
     .option('--edit <json>', 'run it with these arguments instead')
-    .option('--scope <scope>', 'once, or run: this tool needs no approval for the rest of the run')
+    .option(
+      '--scope <scope>',
+      'once, or run: calls of this tool that the same rule asks about run without asking, for the rest of the run',
+    )
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',

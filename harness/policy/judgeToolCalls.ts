@@ -17,11 +17,21 @@ export interface JudgeInput {
   policy: Policy;
   /** Those ids among the proposed ones that the run has used before. */
   seenToolCallIds: ReadonlySet<string>;
-  /** Tools that a person approved for the rest of the run. */
-  approvedForRun: ReadonlySet<string>;
+  /** What people said earlier in the run that counts for later calls. */
+  answers: readonly EarlierAnswer[];
   facts: PolicyFacts;
   /** Calls of one reply above this number are rejected. */
   maxToolCallsPerStep?: number;
+}
+
+/** A yes to all calls of this tool that this rule asks about, or a no to the call with exactly these arguments. */
+export interface EarlierAnswer {
+  /** Of the approval. */
+  id: string;
+  tool: string;
+  rule: string;
+  argumentsDigest: string;
+  approved: boolean;
 }
 
 export interface JudgedCall {
@@ -35,6 +45,8 @@ export interface JudgedCall {
   verdict: ToolVerdict;
   rule: string;
   reason: string;
+  /** The approval of a like call that covers this one. */
+  coveredBy?: string;
   /** With `reject`: what the model is told. */
   errorText?: string;
   summary: string;
@@ -47,6 +59,8 @@ export interface Judgement {
 }
 
 const MAX_CALLS = 64;
+/** So often a person may refuse one and the same call; then it is refused without asking. */
+const MAX_REFUSALS = 2;
 const VALID_ID = /^[a-zA-Z0-9_-]{1,128}$/;
 /** Ids that `uniqueId` makes. A model cannot use them, so that a made one never meets an id of an earlier step. */
 const MADE_ID = /^call_s\d+_\d+/;
@@ -129,16 +143,19 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
     const errorText = `Refused by rule ${judged.rule}: ${judged.reason}. Nothing was executed.`;
     return { ...base, ...judged, errorText };
   }
-  if (judged.verdict === 'ask' && tool.waits === undefined && input.approvedForRun.has(tool.name)) {
-    return {
-      ...base,
-      ...judged,
-      verdict: 'execute',
-      reason: `${judged.reason}; a person approved ${tool.name} for this run`,
-    };
+  if (judged.verdict !== 'ask' || tool.waits !== undefined) return { ...base, ...judged };
+  const answers = input.answers.filter((answer) => answer.tool === tool.name);
+  const refusals = answers.filter((a) => !a.approved && a.argumentsDigest === base.argumentsDigest).length;
+  if (refusals >= MAX_REFUSALS) {
+    return rejected('refused-before', `${REFUSED_BEFORE} Nothing was executed. Do something else.`);
   }
-  return { ...base, ...judged };
+  const covering = answers.find((answer) => answer.approved && answer.rule === judged.rule);
+  if (!covering) return { ...base, ...judged };
+  const reason = `${judged.reason}; a person approved calls like this for the run (${covering.id})`;
+  return { ...base, ...judged, verdict: 'execute', reason, coveredBy: covering.id };
 }
+
+const REFUSED_BEFORE = `A person has refused this very call ${MAX_REFUSALS} times, so nobody was asked again.`;
 
 const CUT_OFF = 'The reply was cut off before this call was complete, so its arguments cannot be trusted.';
 

@@ -41,7 +41,7 @@ const judge = (content: readonly ContentBlock[], more: Partial<JudgeInput> = {})
     tools,
     policy,
     seenToolCallIds: new Set(),
-    approvedForRun: new Set(),
+    answers: [],
     facts: {
       agent: 'a',
       tenant: 't',
@@ -75,15 +75,40 @@ describe('a call that fits', () => {
     });
   });
 
-  test('is not asked about again when a person approved the tool for the run', () => {
-    const [call] = judge([refund('a', 51)], { approvedForRun: new Set(['refund']) }).calls;
-    expect(call).toMatchObject({ verdict: 'execute', rule: 'approve[0]' });
-    expect(call?.reason).toContain('a person approved refund for this run');
+  test('is not asked about again when a person approved calls like it for the run: same tool, same rule', () => {
+    const yes = { id: 'apr_1', tool: 'refund', rule: 'approve[0]', argumentsDigest: 'of another call', approved: true };
+    const [call] = judge([refund('a', 51)], { answers: [yes] }).calls;
+    expect(call).toMatchObject({ verdict: 'execute', rule: 'approve[0]', coveredBy: 'apr_1' });
+    expect(call?.reason).toContain('a person approved calls like this for the run (apr_1)');
+    for (const other of [{ rule: 'approve[1]' }, { tool: 'free' }]) {
+      expect(judge([refund('a', 51)], { answers: [{ ...yes, ...other }] }).calls[0]).toMatchObject({ verdict: 'ask' });
+    }
+  });
+
+  test('is refused without asking after a person refused the very same call twice', () => {
+    const no = (id: string, args = { amountUsd: 51, orderId: 'A-17' }) => ({
+      id,
+      tool: 'refund',
+      rule: 'approve[0]',
+      argumentsDigest: digestOf(args),
+      approved: false,
+    });
+    const [once] = judge([refund('a', 51)], { answers: [no('1')] }).calls;
+    expect(once).toMatchObject({ verdict: 'ask' });
+    const [twice] = judge([refund('a', 51)], { answers: [no('1'), no('2')] }).calls;
+    expect(twice).toMatchObject({ verdict: 'reject', rule: 'refused-before' });
+    expect(twice?.errorText).toContain('refused this very call 2 times');
+    const other = { amountUsd: 52, orderId: 'A-17' };
+    expect(judge([refund('a', 51)], { answers: [no('1'), no('2', other)] }).calls[0]).toMatchObject({ verdict: 'ask' });
   });
 
   test('of ask_person goes to a person, whatever was approved', () => {
     const content = [use('a', 'ask_person', { question: 'Which order?' })];
-    expect(verdicts(content, { approvedForRun: new Set(['ask_person']) })).toEqual([['a', 'ask', 'ask_person']]);
+    expect(
+      verdicts(content, {
+        answers: [{ id: 'apr_1', tool: 'ask_person', rule: 'ask_person', argumentsDigest: '', approved: true }],
+      }),
+    ).toEqual([['a', 'ask', 'ask_person']]);
   });
 });
 
