@@ -6,3 +6,6 @@ export const approvalId = z.string().regex(/^apr_[0-9A-Za-z]{10,40}$/, 'an appro
 
 /** The Temporal workflow id of an agent run; stable over continue-as-new and resume. */
 export const workflowIdOf = (id: string): string => `agent-run-${id}`;
+
+/** The run of a workflow; the workflow's own id where it is none of ours. */
+export const agentRunIdOf = (workflowId: string): string => workflowId.replace(/^agent-run-/, '');

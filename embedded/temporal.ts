@@ -88,6 +88,9 @@ export async function startTemporal({
   return { ...running(next), started: true };
 }
 
+/** Has one run on this data folder, ever? */
+export const hasTemporal = (dataDir: string): boolean => existsSync(filesOf(dataDir).database);
+
 /** False: it was not running. */
 export async function stopTemporal(dataDir: string): Promise<boolean> {
   const files = filesOf(dataDir);
