@@ -1,13 +1,14 @@
 // The claim: in one transaction a call is taken, its approval spent, and the log says so. Only then may a tool act.
 import type { ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
-import { systemActor } from '../contracts/events.js';
+import { type NewEvent, systemActor } from '../contracts/events.js';
 import type { ToolDefinition, ToolOutcome } from '../contracts/tools.js';
 import { spendApproval } from '../db/approvals.js';
-import { getJsonContent } from '../db/contents.js';
+import { getArguments } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
-import { type PoolClient, withTransaction } from '../db/pool.js';
-import { type RunRow, lockRun, setRunRunning } from '../db/runs.js';
+import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
+import { noteRunning } from '../db/runProgress.js';
+import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
@@ -38,8 +39,11 @@ const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcom
 /** `alone`: no other suspect is running in this process. */
 export async function claimCall(deps: Deps, input: ToolCallInput, { alone = false } = {}): Promise<Claimed> {
   return withTransaction(deps.pool, async (tx) => {
-    const run = await lockRun(tx, input.agentRunId);
-    const call = await findToolCall(tx, input.agentRunId, input.toolCallId);
+    const [run, call, args] = await Promise.all([
+      lockRun(tx, input.agentRunId),
+      findToolCall(tx, input.agentRunId, input.toolCallId),
+      getArguments(tx, input.agentRunId, input.toolCallId),
+    ]);
     if (!call) throw new Error(`no tool call ${input.toolCallId} in ${input.agentRunId}`);
     if (call.outcome) return isQuarantined(call) ? { kind: 'quarantined' } : ended(call.outcome);
     const refused = refusal(run, call);
@@ -52,7 +56,7 @@ export async function claimCall(deps: Deps, input: ToolCallInput, { alone = fals
       return { kind: 'quarantined' };
     }
     if (!alone && isSuspect(call)) return { kind: 'suspect' };
-    return take(deps, tx, run, call);
+    return take(deps, tx, run, call, args);
   });
 }
 
@@ -73,7 +77,7 @@ function refusal(run: RunRow, call: ToolCallRow): { outcome: ToolOutcome; text: 
 const DIED =
   'The call was started and its worker died before the result was stored, so it may or may not have happened.';
 
-async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow): Promise<Claimed> {
+async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, args: unknown): Promise<Claimed> {
   const startedBefore = call.claimedAt !== null;
   let approval: Awaited<ReturnType<typeof spendApproval>>;
   const grant = { agentRunId: run.id, toolCallId: call.id, argumentsDigest: call.argumentsDigest };
@@ -90,31 +94,30 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow):
       return ended(await settle(tx, run, call, { outcome: 'rejected', text }));
     }
   }
-  const attempt = await claimToolCall(tx, run.id, call.id, deps.workerId);
+  const attempt = call.attempts + 1;
   const idempotencyKey = idempotencyKeyOf(run.id, call.id);
-  if (run.status === 'waiting' && run.waiting?.for === 'timer') await setRunRunning(tx, run.id);
-  await appendEvents(tx, run, [
-    {
-      type: 'tool.started',
-      actor: systemActor(deps.workerId),
-      step: call.step,
-      toolCallId: call.id,
-      data: {
-        tool: call.tool,
-        effect: call.effect,
-        rule: call.rule,
-        argumentsDigest: call.argumentsDigest,
-        attempt,
-        idempotencyKey,
-        ...(approval ? { approvalId: approval.id, approvedBy: approval.decidedBy } : {}),
-      },
+  if (run.status === 'waiting' && run.waiting?.for === 'timer') noteRunning(run);
+  const started: NewEvent = {
+    type: 'tool.started',
+    actor: systemActor(deps.workerId),
+    step: call.step,
+    toolCallId: call.id,
+    data: {
+      tool: call.tool,
+      effect: call.effect,
+      rule: call.rule,
+      argumentsDigest: call.argumentsDigest,
+      attempt,
+      idempotencyKey,
+      ...(approval ? { approvalId: approval.id, approvedBy: approval.decidedBy } : {}),
     },
-  ]);
+  };
+  atCommit(tx, claimToolCall(tx, run.id, call.id, deps.workerId), appendEvents(tx, run, [started], { progress: true }));
   return {
     kind: 'claimed',
     tool: run.tools.find((t) => t.name === call.tool) as ToolDefinition,
     agentName: run.agentName,
-    arguments: await getJsonContent(tx, run.id, call.argumentsHash),
+    arguments: args,
     attempt,
     recheck: startedBefore && call.effect === 'reconcilable',
     vouched: call.doubt !== null,

@@ -4,10 +4,9 @@ import { Context } from '@temporalio/activity';
 /** Well under the heartbeat time-out of workflows/activityProxies.ts; a cancellation arrives within about this time. */
 const BEAT_MS = 1000;
 
-/** Beats until the returned function is called. */
+/** Beats until the returned function is called; not at once, because every beat is written down by the server. */
 export function startHeartbeat(): () => void {
   const context = Context.current();
-  context.heartbeat();
   const timer = setInterval(() => context.heartbeat(), BEAT_MS);
   return () => clearInterval(timer);
 }

@@ -3,17 +3,20 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { type CallModelResult, type StepInput, isClosed } from '../contracts/agentRun.js';
 import type { MessagePart, MessageRow } from '../contracts/conversation.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
-import { putContent } from '../db/contents.js';
+import { getContents, getContentsOfStep, putContent } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
-import { insertMessage, lastMessage, takeQueuedMessages } from '../db/messages.js';
+import { insertMessage, markMessagesRead, readMessages, unreadMessages } from '../db/messages.js';
 import { type ModelCallRow, findModelCalls, recordModelRequest } from '../db/modelCalls.js';
-import { type PoolClient, withTransaction } from '../db/pool.js';
-import { type RunRow, lockRun, setRunRunning } from '../db/runs.js';
-import { listToolCalls } from '../db/toolCalls.js';
+import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
+import { noteRunning } from '../db/runProgress.js';
+import { type RunRow, lockRun } from '../db/runs.js';
+import { type ToolCallRow, listToolCalls } from '../db/toolCalls.js';
 import { sha256Hex } from '../harness/canonical.js';
-import { type ModelRequest, buildRequest, requestText, shownSizes } from '../harness/context/buildRequest.js';
+import { type ModelRequest, buildRequest, shownSizes } from '../harness/context/buildRequest.js';
+import { RequestHash } from '../harness/context/requestHash.js';
 import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js';
 import type { RunAgent } from './agentCache.js';
+import { type HashedConversation, extend, hashesOf } from './conversation.js';
 import type { Deps } from './deps.js';
 import { isQuarantined, isSuspect, quarantined } from './suspects.js';
 
@@ -35,87 +38,144 @@ export async function prepareStep(
   { agentRunId, step }: StepInput,
   { alone = false } = {},
 ): Promise<Prepared> {
-  return withTransaction(deps.pool, async (tx) => {
-    const run = await lockRun(tx, agentRunId);
-    const [call, before] = splitCalls(await findModelCalls(tx, agentRunId, step), step);
-    if (call?.result) return { kind: 'done', result: call.result };
+  const known = deps.conversations.of(agentRunId);
+  const { prepared, shown } = await withTransaction(deps.pool, async (tx) => {
+    const stored = await readStep(tx, agentRunId, step, known?.messages.at(-1)?.seq ?? 0);
+    const { run, call } = stored;
+    if (call?.result) return { prepared: { kind: 'done' as const, result: call.result } };
     if (isClosed(run.status)) {
       throw ApplicationFailure.create({ type: 'RunClosed', message: `the run is ${run.status}`, nonRetryable: true });
     }
     if (call && isQuarantined(call)) throw quarantined(`The model call of step ${step}`);
-    if (call && !alone && isSuspect(call)) return { kind: 'suspect' };
+    if (call && !alone && isSuspect(call)) return { prepared: { kind: 'suspect' as const } };
     const agent = await deps.agents.of(tx, run);
     const models = deps.models.forModel(agent.definition.model);
     if (!models.ok) throw new ModelFailure('ModelKeyMissing', models.missing, { retry: 'wait' });
 
-    if (!call) await writeUserMessage(tx, agentRunId, step, before);
-    const conversation = await deps.conversations.load(tx, agentRunId, agent.headHash);
-    const prefixHash = conversation.at(-1)?.prefixHash ?? agent.headHash;
-    checkPrefix(conversation, call, before, prefixHash);
-    const requestHash = sha256Hex(requestText(agent.head, conversation));
-    const attempt = await recordModelRequest(tx, agentRunId, {
-      step,
-      model: agent.definition.model,
-      requestHash,
-      prefixHash,
-      shown: shownSizes(agent.head, conversation),
-    });
-    await setRunRunning(tx, agentRunId);
-    await appendEvents(tx, run, [
-      ...startedEvent(run),
-      {
-        type: 'model.requested',
-        actor: systemActor('worker'),
-        step,
-        data: { model: agent.definition.model, requestHash, attempt, messages: conversation.length },
-      },
-    ]);
+    const added = call ? undefined : userMessage(stored, step, known?.messages.at(-1)?.seq ?? 0);
+    if (added) write(tx, run.id, added, stored);
+    const rows = added ? [...stored.rows, added.message] : stored.rows;
+    const contents = await withMissing(tx, run.id, rows, stored.contents);
+    const messages = extend(known?.messages ?? [], rows, agent.headHash, contents);
+    const conversation = { messages, hash: (known?.hash ?? RequestHash.begin(agent.head)).extend(messages) };
     return {
-      kind: 'ask',
-      agent,
-      provider: models.provider,
-      request: buildRequest(agent.head, conversation),
-      attempt,
-      lastSeq: conversation.at(-1)?.seq ?? 0,
+      prepared: record(tx, stored, { step, agent, provider: models.provider, conversation }),
+      shown: conversation,
     };
   });
+  if (shown) deps.conversations.keep(agentRunId, shown);
+  return prepared;
 }
 
-function splitCalls(rows: ModelCallRow[], step: number): [ModelCallRow | undefined, ModelCallRow | undefined] {
-  return [rows.find((row) => row.step === step), rows.find((row) => row.step === step - 1)];
+interface StoredStep {
+  run: RunRow;
+  call: ModelCallRow | undefined;
+  /** The model call of the step before. */
+  before: ModelCallRow | undefined;
+  /** Its tool calls. */
+  toolCalls: ToolCallRow[];
+  /** What people said since. */
+  unread: MessagePart[];
+  /** Messages that the worker does not know yet, and the contents of the latest. */
+  rows: MessageRow[];
+  contents: Map<string, Buffer>;
+}
+
+/** Under the run's lock, in one round trip. */
+async function readStep(tx: PoolClient, agentRunId: string, step: number, afterSeq: number): Promise<StoredStep> {
+  const [run, modelCalls, toolCalls, unread, rows, contents] = await Promise.all([
+    lockRun(tx, agentRunId),
+    findModelCalls(tx, agentRunId, step),
+    listToolCalls(tx, agentRunId, step - 1, step - 1),
+    unreadMessages(tx, agentRunId),
+    readMessages(tx, agentRunId, afterSeq),
+    getContentsOfStep(tx, agentRunId, step - 1),
+  ]);
+  const call = modelCalls.find((row) => row.step === step);
+  const before = modelCalls.find((row) => row.step === step - 1);
+  return { run, call, before, toolCalls, unread, rows, contents };
+}
+
+interface AddedMessage {
+  message: MessageRow;
+  /** Said by us: content that is not stored yet. */
+  text?: string;
 }
 
 /** Everything new since the last reply as one user message: tool results first, then what people said. */
-async function writeUserMessage(
-  tx: PoolClient,
-  agentRunId: string,
+function userMessage(
+  { rows, toolCalls, unread, before }: StoredStep,
   step: number,
-  before: ModelCallRow | undefined,
-): Promise<void> {
-  const last = await lastMessage(tx, agentRunId);
-  const seq = (last?.seq ?? 0) + 1;
-  const parts = [...(await toolResults(tx, agentRunId, step - 1)), ...(await takeQueuedMessages(tx, agentRunId, seq))];
-  if (parts.length === 0) {
-    // After pause_turn the provider goes on by itself when it is shown its own reply again.
-    if (before?.stopReason === 'pause_turn') return;
-    parts.push(await goOn(tx, agentRunId));
-  }
-  const message: MessageRow = { seq, role: 'user', step, parts };
-  await insertMessage(tx, agentRunId, message);
+  knownSeq: number,
+): AddedMessage | undefined {
+  const seq = (rows.at(-1)?.seq ?? knownSeq) + 1;
+  const parts = [...toolResults(toolCalls), ...unread];
+  if (parts.length > 0) return { message: { seq, role: 'user', step, parts } };
+  // After pause_turn the provider goes on by itself when it is shown its own reply again.
+  if (before?.stopReason === 'pause_turn') return undefined;
+  // A resumed run whose model had stopped on its own has nothing new to say, and the API wants a user message.
+  const text = JSON.stringify([{ type: 'text', text: 'Continue from where you stopped.' }]);
+  return { message: { seq, role: 'user', step, parts: [{ kind: 'blocks', hash: sha256Hex(text) }] }, text };
 }
 
-async function toolResults(tx: PoolClient, agentRunId: string, step: number): Promise<MessagePart[]> {
-  const calls = await listToolCalls(tx, agentRunId, step, step);
-  return calls.map((call) => {
-    if (call.resultHash === null) throw new Error(`tool call ${call.id} of step ${step} has no result`);
+const toolResults = (calls: readonly ToolCallRow[]): MessagePart[] =>
+  calls.map((call) => {
+    if (call.resultHash === null) throw new Error(`tool call ${call.id} of step ${call.step} has no result`);
     return { kind: 'tool_result', toolCallId: call.id, hash: call.resultHash, isError: call.isError === true };
   });
+
+function write(tx: PoolClient, agentRunId: string, { message, text }: AddedMessage, stored: StoredStep): void {
+  if (text !== undefined) {
+    atCommit(tx, putContent(tx, agentRunId, text));
+    for (const { hash } of message.parts) stored.contents.set(hash, Buffer.from(text));
+  }
+  if (stored.unread.length > 0) atCommit(tx, markMessagesRead(tx, agentRunId, message.seq));
+  atCommit(tx, insertMessage(tx, agentRunId, message));
 }
 
-/** A resumed run whose model had stopped on its own has nothing new to say, and the API wants a user message. */
-async function goOn(tx: PoolClient, agentRunId: string): Promise<MessagePart> {
-  const text = 'Continue from where you stopped.';
-  return { kind: 'blocks', hash: await putContent(tx, agentRunId, JSON.stringify([{ type: 'text', text }])) };
+async function withMissing(
+  tx: PoolClient,
+  agentRunId: string,
+  rows: readonly MessageRow[],
+  contents: ReadonlyMap<string, Buffer>,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const missing = hashesOf(rows).filter((hash) => !contents.has(hash));
+  if (missing.length === 0) return contents;
+  return new Map([...contents, ...(await getContents(tx, agentRunId, missing))]);
+}
+
+interface Shown {
+  step: number;
+  agent: RunAgent;
+  provider: ModelProvider;
+  conversation: HashedConversation;
+}
+
+function record(tx: PoolClient, { run, call, before }: StoredStep, shown: Shown): PreparedStep {
+  const { step, agent, provider, conversation } = shown;
+  const { messages } = conversation;
+  const { model } = agent.definition;
+  const prefixHash = messages.at(-1)?.prefixHash ?? agent.headHash;
+  checkPrefix(messages, call, before, prefixHash);
+  const requestHash = conversation.hash.hex();
+  const attempt = (call?.attempts ?? 0) + 1;
+  const events: NewEvent[] = [
+    ...startedEvent(run),
+    {
+      type: 'model.requested',
+      actor: systemActor('worker'),
+      step,
+      data: { model, requestHash, attempt, messages: messages.length },
+    },
+  ];
+  noteRunning(run);
+  atCommit(
+    tx,
+    recordModelRequest(tx, run.id, { step, model, requestHash, prefixHash, shown: shownSizes(agent.head, messages) }),
+    appendEvents(tx, run, events, { progress: true }),
+  );
+  const request = buildRequest(agent.head, messages);
+  return { kind: 'ask', agent, provider, request, attempt, lastSeq: messages.at(-1)?.seq ?? 0 };
 }
 
 // Current models refuse a thinking block whose prefix changed: better a loud bug here than a 400 in production.

@@ -4,16 +4,17 @@ import { totalTokens } from '../contracts/conversation.js';
 import { durationMs } from '../contracts/duration.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import { toolDefaults } from '../contracts/tools.js';
-import { standingAnswers } from '../db/approvals.js';
+import { type StandingAnswer, standingAnswers } from '../db/approvals.js';
 import { putContents } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { insertMessage } from '../db/messages.js';
 import { findModelCalls, recordModelReply } from '../db/modelCalls.js';
-import { type PoolClient, withTransaction } from '../db/pool.js';
-import { type RunRow, chargeModelCall, lockRun } from '../db/runs.js';
+import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
+import { noteModelCall } from '../db/runProgress.js';
+import { type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
 import { type NewToolCall, insertToolCalls, usedToolCallIds } from '../db/toolCalls.js';
-import { canonicalJson } from '../harness/canonical.js';
+import { canonicalJson, sha256Hex } from '../harness/canonical.js';
 import { approvalIdOf } from '../harness/ids.js';
 import { usdOf } from '../harness/limits/money.js';
 import { type JudgedCall, isToolCallId, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
@@ -33,36 +34,26 @@ export async function recordReply(
   const cost = costNanoUsd(definition.model, reply.usage);
   const storeOnce = () =>
     withTransaction(deps.pool, async (tx) => {
-      const run = await lockRun(tx, agentRunId);
-      const stored = (await findModelCalls(tx, agentRunId, step)).find((call) => call.step === step)?.result;
+      const [run, modelCalls, known] = await Promise.all([
+        lockRun(tx, agentRunId),
+        findModelCalls(tx, agentRunId, step),
+        whatIsKnown(tx, agentRunId, reply),
+      ]);
+      const stored = modelCalls.find((call) => call.step === step)?.result;
       if (stored) return stored; // another attempt was first; its reply stands
       const charge = { tokens: totalTokens(reply.usage), costNanoUsd: cost };
       if (isClosed(run.status)) return { stopReason: reply.stopReason, toolCalls: [], ...charge };
-      const judged = await judge(tx, run, step, prepared, reply);
+      const judged = judge(run, step, prepared, reply, known);
       const calls = judged.calls.map((call) => planCall(call, step, run, definition));
-      const [replyHash, ...callHashes] = await putContents(tx, agentRunId, [
+      const contents = [
         JSON.stringify(judged.content),
         ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
-      ]);
+      ];
+      const [replyHash = '', ...callHashes] = contents.map((text) => sha256Hex(text));
       const toolCalls = withinWorkflowTask(deps, calls);
       const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...charge };
-      await insertMessage(tx, agentRunId, {
-        seq: prepared.lastSeq + 1,
-        role: 'assistant',
-        step,
-        parts: [{ kind: 'blocks', hash: replyHash as string }],
-      });
-      await insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes));
-      await recordModelReply(tx, agentRunId, step, {
-        replyHash: replyHash as string,
-        stopReason: reply.stopReason,
-        providerRequestId: reply.providerRequestId,
-        usage: reply.usage,
-        costNanoUsd: cost,
-        result,
-      });
-      await chargeModelCall(tx, agentRunId, { usage: reply.usage, costNanoUsd: cost, finishedStep: step });
-      await appendEvents(tx, run, [
+      noteModelCall(run, step, { usage: reply.usage, costNanoUsd: cost });
+      const events: NewEvent[] = [
         {
           type: 'model.replied',
           actor: { kind: 'model', id: definition.model },
@@ -78,23 +69,57 @@ export async function recordReply(
           },
         },
         ...calls.map((c) => c.event),
-      ]);
+      ];
+      atCommit(
+        tx,
+        putContents(tx, agentRunId, contents),
+        insertMessage(tx, agentRunId, {
+          seq: prepared.lastSeq + 1,
+          role: 'assistant',
+          step,
+          parts: [{ kind: 'blocks', hash: replyHash }],
+        }),
+        insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes)),
+        recordModelReply(tx, agentRunId, step, {
+          replyHash,
+          stopReason: reply.stopReason,
+          providerRequestId: reply.providerRequestId,
+          usage: reply.usage,
+          costNanoUsd: cost,
+          result,
+        }),
+        appendEvents(tx, run, events, { progress: true }),
+      );
       return result;
     });
   return whenBack(storeOnce, (err) => deps.log.warn({ err, agentRunId, step }, 'a reply waits for the database'));
 }
 
-async function judge(tx: PoolClient, run: RunRow, step: number, prepared: PreparedStep, reply: ModelReply) {
+interface KnownOfRun {
+  usedIds: Set<string>;
+  answers: StandingAnswer[];
+}
+
+async function whatIsKnown(tx: PoolClient, agentRunId: string, reply: ModelReply): Promise<KnownOfRun> {
   // Only what can be an id goes into SQL: a model may send anything.
   const proposed = reply.content.flatMap((b) => (b.type === 'tool_use' && isToolCallId(b['id']) ? [b['id']] : []));
+  if (proposed.length === 0) return { usedIds: new Set(), answers: [] };
+  const [usedIds, answers] = await Promise.all([
+    usedToolCallIds(tx, agentRunId, proposed),
+    standingAnswers(tx, agentRunId),
+  ]);
+  return { usedIds, answers };
+}
+
+function judge(run: RunRow, step: number, prepared: PreparedStep, reply: ModelReply, known: KnownOfRun) {
   return judgeToolCalls({
     content: reply.content,
     stopReason: reply.stopReason,
     step,
     tools: run.tools,
     policy: prepared.agent.policy,
-    seenToolCallIds: await usedToolCallIds(tx, run.id, proposed),
-    answers: proposed.length > 0 ? await standingAnswers(tx, run.id) : [],
+    seenToolCallIds: known.usedIds,
+    answers: known.answers,
     facts: {
       agent: run.agentName,
       tenant: run.tenantId,

@@ -1,14 +1,15 @@
 // Stores what became of a tool call, once: whoever is first sets the outcome, and the log tells it.
 import type { ToolCallInput } from '../contracts/agentRun.js';
 import type { ContentBlock } from '../contracts/conversation.js';
-import { type Actor, systemActor } from '../contracts/events.js';
+import { type Actor, type NewEvent, systemActor } from '../contracts/events.js';
 import type { ToolOutcome } from '../contracts/tools.js';
 import { putContent } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
-import { type PoolClient, withTransaction } from '../db/pool.js';
-import { type RunRow, countToolCall, lockRun } from '../db/runs.js';
+import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
+import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, countFailedAttempt, findToolCall, settleToolCall } from '../db/toolCalls.js';
 import { whenBack } from '../db/whenBack.js';
+import { sha256Hex } from '../harness/canonical.js';
 import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { withdrawQuestion } from './withdrawQuestion.js';
@@ -27,10 +28,13 @@ export async function recordToolResult(
 ): Promise<{ outcome: ToolOutcome }> {
   const storeOnce = () =>
     withTransaction(deps.pool, async (tx): Promise<{ outcome: ToolOutcome; doubts?: number }> => {
-      const run = await lockRun(tx, input.agentRunId);
-      const call = (await findToolCall(tx, input.agentRunId, input.toolCallId)) as ToolCallRow;
+      const [run, found] = await Promise.all([
+        lockRun(tx, input.agentRunId),
+        findToolCall(tx, input.agentRunId, input.toolCallId),
+      ]);
+      const call = found as ToolCallRow;
       if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
-      await store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
+      store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
       return { outcome: result.outcome, ...(call.doubt === null ? {} : { doubts: call.doubts }) };
     });
   const late = (err: unknown) => deps.log.warn({ err, ...input }, 'a tool result waits for the database');
@@ -48,31 +52,36 @@ export async function settle(
 ): Promise<ToolOutcome> {
   const { outcome, isError = true, actor = systemActor('worker') } = result;
   const content = 'content' in result ? result.content : [{ type: 'text', text: result.text }];
-  await store(tx, run, call, { outcome, content, isError }, actor, {});
+  store(tx, run, call, { outcome, content, isError }, actor, {});
   return outcome;
 }
 
-async function store(
+function store(
   tx: PoolClient,
   run: RunRow,
   call: ToolCallRow,
   result: ToolCallResult,
   actor: Actor,
   data: Record<string, unknown>,
-): Promise<void> {
-  const resultHash = await putContent(tx, run.id, JSON.stringify(result.content));
+): void {
+  if (call.outcome) return;
   const { outcome, isError } = result;
-  if (!(await settleToolCall(tx, run.id, call.id, { outcome, resultHash, isError }))) return;
-  if (call.claimedAt !== null && outcome !== 'rejected') await countToolCall(tx, run.id);
-  await appendEvents(tx, run, [
-    {
-      type: 'tool.returned',
-      actor,
-      step: call.step,
-      toolCallId: call.id,
-      data: { tool: call.tool, outcome, isError, resultHash, argumentsDigest: call.argumentsDigest, ...data },
-    },
-  ]);
+  const ran = call.claimedAt !== null && outcome !== 'rejected';
+  const content = JSON.stringify(result.content);
+  const resultHash = sha256Hex(content);
+  const returned: NewEvent = {
+    type: 'tool.returned',
+    actor,
+    step: call.step,
+    toolCallId: call.id,
+    data: { tool: call.tool, outcome, isError, resultHash, argumentsDigest: call.argumentsDigest, ...data },
+  };
+  atCommit(
+    tx,
+    putContent(tx, run.id, content),
+    settleToolCall(tx, run.id, call.id, { outcome, resultHash, isError }),
+    appendEvents(tx, run, [returned], { toolCalls: ran ? 1 : 0 }),
+  );
 }
 
 /** An attempt without an answer that another one follows. */

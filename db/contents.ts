@@ -39,6 +39,27 @@ export async function getContents(
   return new Map(rows.map((row) => [row.hash, row.bytes]));
 }
 
+/** What a step's reply and its tool calls' results consist of: what the next step's request adds. */
+export async function getContentsOfStep(db: Queryable, agentRunId: string, step: number): Promise<Map<string, Buffer>> {
+  const { rows } = await db.query<{ hash: string; bytes: Buffer }>(
+    `SELECT hash, bytes FROM contents WHERE agent_run_id = $1 AND hash IN (
+       SELECT reply_hash FROM model_calls WHERE agent_run_id = $1 AND step = $2
+       UNION ALL SELECT result_hash FROM tool_calls WHERE agent_run_id = $1 AND step = $2)`,
+    [agentRunId, step],
+  );
+  return new Map(rows.map((row) => [row.hash, row.bytes]));
+}
+
+/** What a tool call is to be run with, or undefined when it was erased. */
+export async function getArguments(db: Queryable, agentRunId: string, toolCallId: string): Promise<unknown> {
+  const { rows } = await db.query<{ bytes: Buffer }>(
+    `SELECT c.bytes FROM tool_calls t JOIN contents c ON c.agent_run_id = t.agent_run_id AND c.hash = t.arguments_hash
+     WHERE t.agent_run_id = $1 AND t.id = $2`,
+    [agentRunId, toolCallId],
+  );
+  return rows[0] && JSON.parse(rows[0].bytes.toString('utf8'));
+}
+
 /** The parsed JSON of one content, or undefined when it was erased. */
 export async function getJsonContent(db: Queryable, agentRunId: string, hash: string): Promise<unknown> {
   const bytes = (await getContents(db, agentRunId, [hash])).get(hash);

@@ -2,46 +2,55 @@
 import type { NewEvent, RunEvent } from '../contracts/events.js';
 import { chainEvents } from '../harness/log/eventHash.js';
 import type { PoolClient, Queryable } from './pool.js';
+import { progressSet, progressValues } from './runProgress.js';
 import type { RunRow } from './runs.js';
 
 /** Channel on which live readers hear that a run has new events; the payload is the run's id. */
 export const EVENTS_CHANNEL = 'run_events';
 
+const APPEND = `INSERT INTO events (agent_run_id, seq, type, at, actor, step, tool_call_id, data, prev_hash, hash)
+  SELECT $1, seq, type, at, actor, step, tool_call_id, data, prev_hash, hash
+  FROM unnest($2::int[], $3::text[], $4::timestamptz[], $5::json[], $6::int[], $7::text[], $8::json[], $9::text[],
+    $10::text[]) AS e (seq, type, at, actor, step, tool_call_id, data, prev_hash, hash)`;
+const MOVE = 'UPDATE agent_runs SET last_seq = $11, last_hash = $12';
+const appendAnd = (move: string): string => `WITH appended AS (${APPEND}), moved AS (${move} WHERE id = $1)
+  SELECT pg_notify('${EVENTS_CHANNEL}', $1)`;
+
+const APPEND_AND_MOVE = appendAnd(`${MOVE}, tool_calls = tool_calls + $13`);
+const APPEND_AND_SAVE = appendAnd(`${MOVE}, ${progressSet(13)}`);
+
 /**
  * Appends events to a run whose row this transaction has locked, moves the head of its chain, and tells live readers
- * when the transaction commits. `run` is changed so that a second append in the transaction goes on from there.
+ * when the transaction commits. `run` is changed at once, so that a second append in the transaction goes on from there.
+ * The same statement counts tool calls, or writes all `progress` that was noted on `run` (db/runProgress.ts).
  */
-export async function appendEvents(tx: PoolClient, run: RunRow, events: readonly NewEvent[]): Promise<RunEvent[]> {
+export async function appendEvents(
+  tx: PoolClient,
+  run: RunRow,
+  events: readonly NewEvent[],
+  { progress = false, toolCalls = 0 } = {},
+): Promise<RunEvent[]> {
   if (events.length === 0) return [];
   const chained = chainEvents(run.id, { seq: run.lastSeq, hash: run.lastHash }, events, new Date().toISOString());
   const head = chained.at(-1) as RunEvent;
-  await tx.query(
-    `WITH appended AS (
-       INSERT INTO events (agent_run_id, seq, type, at, actor, step, tool_call_id, data, prev_hash, hash)
-       SELECT $1, seq, type, at, actor, step, tool_call_id, data, prev_hash, hash
-       FROM unnest($2::int[], $3::text[], $4::timestamptz[], $5::json[], $6::int[], $7::text[], $8::json[], $9::text[],
-         $10::text[]) AS e (seq, type, at, actor, step, tool_call_id, data, prev_hash, hash)
-     ), moved AS (
-       UPDATE agent_runs SET last_seq = $11, last_hash = $12 WHERE id = $1
-     )
-     SELECT pg_notify('${EVENTS_CHANNEL}', $1)`,
-    [
-      run.id,
-      chained.map((e) => e.seq),
-      chained.map((e) => e.type),
-      chained.map((e) => e.at),
-      chained.map((e) => JSON.stringify(e.actor)),
-      chained.map((e) => e.step ?? null),
-      chained.map((e) => e.toolCallId ?? null),
-      chained.map((e) => JSON.stringify(e.data)),
-      chained.map((e) => e.prevHash),
-      chained.map((e) => e.hash),
-      head.seq,
-      head.hash,
-    ],
-  );
   run.lastSeq = head.seq;
   run.lastHash = head.hash;
+  run.toolCalls += toolCalls;
+  await tx.query(progress ? APPEND_AND_SAVE : APPEND_AND_MOVE, [
+    run.id,
+    chained.map((e) => e.seq),
+    chained.map((e) => e.type),
+    chained.map((e) => e.at),
+    chained.map((e) => JSON.stringify(e.actor)),
+    chained.map((e) => e.step ?? null),
+    chained.map((e) => e.toolCallId ?? null),
+    chained.map((e) => JSON.stringify(e.data)),
+    chained.map((e) => e.prevHash),
+    chained.map((e) => e.hash),
+    head.seq,
+    head.hash,
+    ...(progress ? progressValues(run) : [toolCalls]),
+  ]);
   return chained;
 }
 

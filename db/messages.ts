@@ -41,14 +41,21 @@ export async function queueMessage(
   return rowCount === 1;
 }
 
-/** Takes all unread messages into the message with number `seq`, oldest first. */
-export async function takeQueuedMessages(tx: PoolClient, agentRunId: string, seq: number): Promise<MessagePart[]> {
-  const { rows } = await tx.query<{ position: number; hash: string }>(
-    `UPDATE queued_messages SET message_seq = $2 WHERE agent_run_id = $1 AND message_seq IS NULL
-     RETURNING position, content_hash hash`,
-    [agentRunId, seq],
+/** Messages that no model has seen, oldest first, as parts of the next one. */
+export async function unreadMessages(db: Queryable, agentRunId: string): Promise<MessagePart[]> {
+  const { rows } = await db.query<{ hash: string }>(
+    `SELECT content_hash hash FROM queued_messages WHERE agent_run_id = $1 AND message_seq IS NULL ORDER BY position`,
+    [agentRunId],
   );
-  return rows.toSorted((a, b) => a.position - b.position).map((row) => ({ kind: 'blocks', hash: row.hash }));
+  return rows.map((row) => ({ kind: 'blocks', hash: row.hash }));
+}
+
+/** Senders hold the run's lock as well: those that were read under it are all. */
+export async function markMessagesRead(tx: PoolClient, agentRunId: string, seq: number): Promise<void> {
+  await tx.query('UPDATE queued_messages SET message_seq = $2 WHERE agent_run_id = $1 AND message_seq IS NULL', [
+    agentRunId,
+    seq,
+  ]);
 }
 
 export async function hasQueuedMessages(db: Queryable, agentRunId: string): Promise<boolean> {

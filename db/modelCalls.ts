@@ -94,12 +94,33 @@ export async function recordModelReply(
   },
 ): Promise<void> {
   await tx.query(
-    `UPDATE model_calls SET reply_hash = $3, stop_reason = $4, provider_request_id = $5, result = $6, replied_at = now()
+    `UPDATE model_calls SET reply_hash = $3, stop_reason = $4, provider_request_id = $5, result = $6, replied_at = now(),
+       ${chargeFrom(7)}
      WHERE agent_run_id = $1 AND step = $2`,
-    [agentRunId, step, reply.replyHash, reply.stopReason, reply.providerRequestId, JSON.stringify(reply.result)],
+    [
+      agentRunId,
+      step,
+      reply.replyHash,
+      reply.stopReason,
+      reply.providerRequestId,
+      JSON.stringify(reply.result),
+      ...chargeValues(reply.usage, reply.costNanoUsd),
+    ],
   );
-  await chargeAttempt(tx, agentRunId, step, reply.usage, reply.costNanoUsd);
 }
+
+const chargeFrom = (first: number): string =>
+  ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'cost_nano_usd']
+    .map((column, i) => `${column} = ${column} + $${first + i}`)
+    .join(', ');
+
+const chargeValues = (usage: Usage, costNanoUsd: number): number[] => [
+  usage.inputTokens,
+  usage.outputTokens,
+  usage.cacheReadTokens,
+  usage.cacheWriteTokens,
+  costNanoUsd,
+];
 
 /** Adds what one attempt was billed, whether it brought a reply or died. */
 export async function chargeAttempt(
@@ -109,19 +130,9 @@ export async function chargeAttempt(
   usage: Usage,
   costNanoUsd: number,
 ): Promise<void> {
-  await tx.query(
-    `UPDATE model_calls SET input_tokens = input_tokens + $3, output_tokens = output_tokens + $4,
-       cache_read_tokens = cache_read_tokens + $5, cache_write_tokens = cache_write_tokens + $6,
-       cost_nano_usd = cost_nano_usd + $7
-     WHERE agent_run_id = $1 AND step = $2`,
-    [
-      agentRunId,
-      step,
-      usage.inputTokens,
-      usage.outputTokens,
-      usage.cacheReadTokens,
-      usage.cacheWriteTokens,
-      costNanoUsd,
-    ],
-  );
+  await tx.query(`UPDATE model_calls SET ${chargeFrom(3)} WHERE agent_run_id = $1 AND step = $2`, [
+    agentRunId,
+    step,
+    ...chargeValues(usage, costNanoUsd),
+  ]);
 }

@@ -158,10 +158,6 @@ export async function chargeModelCall(
   );
 }
 
-export async function countToolCall(tx: PoolClient, id: string): Promise<void> {
-  await tx.query('UPDATE agent_runs SET tool_calls = tool_calls + 1 WHERE id = $1', [id]);
-}
-
 export async function setRunEnded(
   tx: PoolClient,
   id: string,

@@ -31,6 +31,8 @@ export interface ConversationMessage {
   message: RequestMessage;
   /** Canonical JSON of `message`. */
   text: string;
+  /** Of `text`. */
+  bytes: number;
   /** Hash of the request up to and including this message. */
   prefixHash: string;
 }
@@ -93,6 +95,7 @@ export function resolveMessage(
     step: row.step,
     message,
     text,
+    bytes: sizeOf(text),
     prefixHash: sha256Hex(prefixBefore + text),
   };
 }
@@ -103,10 +106,16 @@ export function buildRequest(head: RequestHead, conversation: readonly Conversat
 
 /** Canonical JSON of the request, put together from what is canonical already: linear, without a second walk. */
 export function requestText(head: RequestHead, conversation: readonly ConversationMessage[]): string {
+  const { before, after } = requestFrame(head);
+  return `${before}${conversation.map((m) => m.text).join(',')}${after}`;
+}
+
+/** What stands before and after the messages in a request's canonical JSON. */
+export function requestFrame(head: RequestHead): { before: string; after: string } {
   const { cache_control, max_tokens, ...rest } = head;
   const before = canonicalJson({ cache_control, max_tokens }).slice(0, -1);
   const after = canonicalJson(rest).slice(1); // model, output_config, system, thinking, tools: all after "messages"
-  return `${before},"messages":[${conversation.map((m) => m.text).join(',')}],${after}`;
+  return { before: `${before},"messages":[`, after: `],${after}` };
 }
 
 /** Bytes of what is shown, by category. */
@@ -114,19 +123,24 @@ export function shownSizes(
   head: RequestHead,
   conversation: readonly ConversationMessage[],
 ): Record<'instructions' | 'tools' | 'user' | 'assistant' | 'toolResults', number> {
-  const shown = {
-    instructions: sizeOf(canonicalJson(head.system)),
-    tools: sizeOf(canonicalJson(head.tools)),
-    user: 0,
-    assistant: 0,
-    toolResults: 0,
-  };
-  for (const { message, text } of conversation) {
+  const shown = { ...headSizes(head), user: 0, assistant: 0, toolResults: 0 };
+  for (const { message, bytes } of conversation) {
     const category =
       message.role === 'assistant' ? 'assistant' : message.content[0]?.type === 'tool_result' ? 'toolResults' : 'user';
-    shown[category] += sizeOf(text);
+    shown[category] += bytes;
   }
   return shown;
+}
+
+// A head is made once per agent version and shown in every step of its runs.
+const sizesOfHeads = new WeakMap<RequestHead, { instructions: number; tools: number }>();
+
+function headSizes(head: RequestHead): { instructions: number; tools: number } {
+  const known = sizesOfHeads.get(head);
+  if (known) return known;
+  const sizes = { instructions: sizeOf(canonicalJson(head.system)), tools: sizeOf(canonicalJson(head.tools)) };
+  sizesOfHeads.set(head, sizes);
+  return sizes;
 }
 
 const sizeOf = (text: string): number => Buffer.byteLength(text, 'utf8');

@@ -12,6 +12,7 @@ import {
   resolveMessage,
   shownSizes,
 } from '../../harness/context/buildRequest.js';
+import { RequestHash } from '../../harness/context/requestHash.js';
 
 const definition = agentDefinition.parse({
   name: 'a',
@@ -43,6 +44,22 @@ test('the text put together from canonical pieces is the canonical form of the r
     fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 6 }), (texts) => {
       const conversation = conversationOf(texts);
       expect(requestText(head, conversation)).toBe(canonicalJson(buildRequest(head, conversation)));
+    }),
+  );
+});
+
+test('the hash of a step extends that of the step before and is the hash of the whole request', () => {
+  const cut = fc.tuple(fc.array(fc.string(), { minLength: 1, maxLength: 8 }), fc.nat(), fc.nat());
+  fc.assert(
+    fc.property(cut, ([texts, a, b]) => {
+      const whole = conversationOf(texts);
+      const [first, second] = [a % (texts.length + 1), b % (texts.length + 1)].toSorted((x, y) => x - y) as [
+        number,
+        number,
+      ];
+      const begun = RequestHash.begin(head).extend(whole.slice(0, first)).extend(whole.slice(0, second));
+      expect(begun.extend(whole).hex()).toBe(sha256Hex(requestText(head, whole)));
+      expect(begun.hex()).toBe(sha256Hex(requestText(head, whole.slice(0, second))));
     }),
   );
 });
