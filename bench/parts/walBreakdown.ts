@@ -8,7 +8,7 @@ export interface WalBreakdownResult {
   relations: WalOfRelation[];
 }
 
-const STEPS = 100;
+const STEPS = 300;
 
 export const walBreakdown: Part<WalBreakdownResult> = {
   what: "* PostgreSQL's log of a step of Longhaul, by table and index",
