@@ -25,11 +25,11 @@ export const stepCosts: Part<StepSample[]> = {
   what: 'time, CPU, WAL and history a step, by length of run',
   async measure(stage, settings, say) {
     const samples: StepSample[] = [];
+    await stage.postgres.keepStill();
     await warmUp(stage);
     for (const length of settings.steps) {
       for (let repetition = 1; repetition <= settings.repetitions; repetition++) {
-        await stage.postgres.checkpoint();
-        for (const contender of stage.contenders) {
+          for (const contender of stage.contenders) {
           const sample = await measureRun(stage, contender, length);
           samples.push(sample);
           const ms = sample.stepMs.toFixed(1);
