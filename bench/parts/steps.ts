@@ -29,7 +29,7 @@ export const stepCosts: Part<StepSample[]> = {
     await warmUp(stage);
     for (const length of settings.steps) {
       for (let repetition = 1; repetition <= settings.repetitions; repetition++) {
-          for (const contender of stage.contenders) {
+        for (const contender of stage.contenders) {
           const sample = await measureRun(stage, contender, length);
           samples.push(sample);
           const ms = sample.stepMs.toFixed(1);
