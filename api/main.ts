@@ -19,7 +19,10 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const { databaseUrl, temporalAddress } = requireServers(config);
   const log = createLogger('api', config.logLevel);
-  const pool = createPool(databaseUrl, { onError: (err) => log.warn({ err }, 'a database connection broke') });
+  const pool = createPool(databaseUrl, {
+    name: 'longhaul api',
+    onError: (err) => log.warn({ err }, 'a database connection broke'),
+  });
   if (config.adminKey !== undefined) await ensureAdminKey(pool, config.adminKey);
 
   // Lazy: the API answers what it can while Temporal is away.

@@ -41,6 +41,14 @@ export async function queueMessage(
   return rowCount === 1;
 }
 
+export async function findQueuedMessage(db: Queryable, id: string): Promise<{ contentHash: string } | undefined> {
+  const { rows } = await db.query<{ contentHash: string }>(
+    'SELECT content_hash "contentHash" FROM queued_messages WHERE id = $1',
+    [id],
+  );
+  return rows[0];
+}
+
 /** Messages that no model has seen, oldest first, as parts of the next one. */
 export async function unreadMessages(db: Queryable, agentRunId: string): Promise<MessagePart[]> {
   const { rows } = await db.query<{ hash: string }>(

@@ -13,6 +13,8 @@ export type { Pool, PoolClient } from 'pg';
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
 
 export interface PoolOptions {
+  /** Who it is, for whoever looks into pg_stat_activity. */
+  name?: string;
   max?: number;
   onError?: (err: Error) => void;
 }
@@ -26,7 +28,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // A statement that takes longer is a bug or a stuck lock; give it up so that the activity is retried.
     statement_timeout: 30_000,
     idle_in_transaction_session_timeout: 30_000,
-    application_name: 'longhaul',
+    application_name: options.name ?? 'longhaul',
     pipeline: true,
   });
   pool.on('connect', pipelined);

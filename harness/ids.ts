@@ -25,6 +25,10 @@ export const newMessageId = (nowMs = Date.now()): string => `msg_${ulid(nowMs)}`
 export const newKeyId = (nowMs = Date.now()): string => `key_${ulid(nowMs)}`;
 export const newWorkerId = (nowMs = Date.now()): string => `wrk_${ulid(nowMs)}`;
 
+/** Of a message whose sender may repeat it: the same key means the same message. */
+export const messageIdOf = (agentRunId: string, idempotencyKey: string): string =>
+  `msg_${derived(`${agentRunId}:message:${idempotencyKey}`)}`;
+
 /** The same for every attempt, so a question is asked once. */
 export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
   derivedApprovalId(`${agentRunId}:${toolCallId}`);
@@ -33,4 +37,5 @@ export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
 export const outcomeQuestionIdOf = (agentRunId: string, toolCallId: string, round: number): string =>
   derivedApprovalId(`${agentRunId}:${toolCallId}:outcome:${round}`);
 
-const derivedApprovalId = (text: string): string => `apr_${base32(BigInt(`0x${sha256Hex(text).slice(0, 32)}`), 26)}`;
+const derivedApprovalId = (text: string): string => `apr_${derived(text)}`;
+const derived = (text: string): string => base32(BigInt(`0x${sha256Hex(text).slice(0, 32)}`), 26);

@@ -34,7 +34,11 @@ async function main(): Promise<void> {
   const log = createLogger('worker', config.logLevel).child({ workerId });
   Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] });
 
-  const pool = createPool(databaseUrl, { max: 30, onError: (err) => log.warn({ err }, 'a database connection broke') });
+  const pool = createPool(databaseUrl, {
+    name: 'longhaul worker',
+    max: 30,
+    onError: (err) => log.warn({ err }, 'a database connection broke'),
+  });
   const tools = await createToolRegistry({ userModule: config.toolsModule });
   const deps: Deps = {
     pool,

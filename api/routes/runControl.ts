@@ -6,11 +6,12 @@ import { type LimitsBody, isClosed, limitsBody, run as runShape } from '../../co
 import { inputContent } from '../../contracts/conversation.js';
 import { eraseContents, putContent } from '../../db/contents.js';
 import { appendEvents } from '../../db/events.js';
-import { queueMessage } from '../../db/messages.js';
+import { findQueuedMessage, queueMessage } from '../../db/messages.js';
 import { withTransaction } from '../../db/pool.js';
 import { type RunRow, findRun, lockRun, reopenRun, setCancelRequested, setRunLimits } from '../../db/runs.js';
 import { liveWorkers } from '../../db/workers.js';
-import { newMessageId } from '../../harness/ids.js';
+import { sha256Hex } from '../../harness/canonical.js';
+import { messageIdOf, newMessageId } from '../../harness/ids.js';
 import { type LimitRow, applyLimits, controlLimitsOf } from '../../harness/runControl.js';
 import { actorOf } from '../auth.js';
 import type { ApiDeps } from '../deps.js';
@@ -19,12 +20,18 @@ import { checkedLimits } from '../limits.js';
 import { renderRun } from '../render.js';
 import { tryStartWorkflow } from '../runStarter.js';
 import type { UpdateFailure } from '../temporal.js';
-import { blocksOf, requireRun, runParams } from './runs.js';
+import { blocksOf, idempotencyHeader, requireRun, runParams } from './runs.js';
 
 const closed = (run: RunRow): Problem =>
   new Problem(
     'run-closed',
     `The run is ${run.status}; it takes no more of this.${resumable(run) ? ' POST …/resume reopens it.' : ''}`,
+  );
+
+const otherMessage = (): Problem =>
+  new Problem(
+    'idempotency-conflict',
+    'This Idempotency-Key sent another message to this run. Use a new key for a new message.',
   );
 
 const resumable = (run: RunRow): boolean => run.status === 'stopped' || run.status === 'failed';
@@ -58,17 +65,23 @@ export const runControlRoutes =
           summary: 'Send a message, shown to the model at its next step',
           tags: ['Runs'],
           params: runParams,
+          headers: idempotencyHeader,
           body: z.strictObject({ content: inputContent }),
           response: { 202: z.object({ messageId: z.string(), disposition: z.literal('queued') }) },
         },
       },
       async (request, reply) => {
         const { id } = await requireRun(deps, request, request.params.id);
-        const messageId = newMessageId();
+        const key = request.headers['idempotency-key'];
+        const messageId = key === undefined ? newMessageId() : messageIdOf(id, key);
         await withTransaction(deps.pool, async (tx) => {
           const run = await lockRun(tx, id);
+          const content = JSON.stringify(blocksOf(request.body.content));
+          const sent = key === undefined ? undefined : await findQueuedMessage(tx, messageId);
+          if (sent?.contentHash === sha256Hex(content)) return;
+          if (sent) throw otherMessage();
           if (isClosed(run.status)) throw closed(run);
-          const contentHash = await putContent(tx, id, JSON.stringify(blocksOf(request.body.content)));
+          const contentHash = await putContent(tx, id, content);
           await queueMessage(tx, { id: messageId, agentRunId: id, contentHash });
           const data = { messageId, contentHash };
           await appendEvents(tx, run, [{ type: 'message.queued', actor: actorOf(request), data }]);

@@ -35,7 +35,8 @@ export async function requireRun({ pool }: ApiDeps, request: FastifyRequest, id:
   return run;
 }
 
-const idempotencyHeader = z.object({ 'idempotency-key': z.string().min(1).max(255).optional() });
+/** Repeating a request with its key changes nothing and is answered as before. */
+export const idempotencyHeader = z.object({ 'idempotency-key': z.string().min(1).max(255).optional() });
 
 const listQuery = z.looseObject({
   ...pageQuery,
