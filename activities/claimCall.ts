@@ -3,7 +3,7 @@ import type { ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import type { ToolDefinition, ToolOutcome } from '../contracts/tools.js';
-import { spendApproval } from '../db/approvals.js';
+import { type Spent, spendApproval } from '../db/approvals.js';
 import { getArguments } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
@@ -25,6 +25,8 @@ export interface Claim {
   recheck: boolean;
   /** A person said that it has not happened: where the destination cannot say, it runs. */
   vouched: boolean;
+  /** A person gave other arguments than the model. */
+  edited: boolean;
   idempotencyKey: string;
   argumentsDigest: string;
 }
@@ -74,12 +76,18 @@ function refusal(run: RunRow, call: ToolCallRow): { outcome: ToolOutcome; text: 
   return undefined;
 }
 
+const grantOf = ({ id, decidedBy, votes }: Spent) => ({
+  approvalId: id,
+  approvedBy: decidedBy,
+  ...(votes.length > 1 ? { approvers: votes.map((vote) => vote.by) } : {}),
+});
+
 const DIED =
   'The call was started and its worker died before the result was stored, so it may or may not have happened.';
 
 async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, args: unknown): Promise<Claimed> {
   const startedBefore = call.claimedAt !== null;
-  let approval: Awaited<ReturnType<typeof spendApproval>>;
+  let approval: Spent | undefined;
   const grant = { agentRunId: run.id, toolCallId: call.id, argumentsDigest: call.argumentsDigest };
   if (call.doubt !== null) {
     approval = await spendApproval(tx, { ...grant, kind: 'outcome', round: call.doubts });
@@ -109,7 +117,7 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, 
       argumentsDigest: call.argumentsDigest,
       attempt,
       idempotencyKey,
-      ...(approval ? { approvalId: approval.id, approvedBy: approval.decidedBy } : {}),
+      ...(approval ? grantOf(approval) : {}),
     },
   };
   atCommit(tx, claimToolCall(tx, run.id, call.id, deps.workerId), appendEvents(tx, run, [started], { progress: true }));
@@ -121,6 +129,7 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, 
     attempt,
     recheck: startedBefore && call.effect === 'reconcilable',
     vouched: call.doubt !== null,
+    edited: call.edited,
     idempotencyKey,
     argumentsDigest: call.argumentsDigest,
   };

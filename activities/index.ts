@@ -4,7 +4,10 @@ import { callModel } from './callModel.js';
 import { type CloseRunInput, closeRun } from './closeRun.js';
 import type { Deps } from './deps.js';
 import { executeTool, executeToolLocally } from './executeTool.js';
+import { type CheckEditInput, checkEdit } from './checkEdit.js';
 import { type RecordDecisionInput, recordDecision } from './recordDecision.js';
+import { type RecordNoticeInput, recordNotice } from './recordNotice.js';
+import { type RecordVoteInput, recordVote } from './recordVote.js';
 import { type RequestApprovalInput, requestApproval } from './requestApproval.js';
 import {
   type IgnoredSignal,
@@ -21,6 +24,9 @@ export function createActivities(deps: Deps) {
     executeTool: (input: ToolCallInput) => executeTool(deps, input),
     executeToolLocally: (input: ToolCallInput, toolName: string) => executeToolLocally(deps, input, toolName),
     requestApproval: (input: RequestApprovalInput) => requestApproval(deps, input),
+    checkEdit: (input: CheckEditInput) => checkEdit(deps, input),
+    recordVote: (input: RecordVoteInput) => recordVote(deps, input),
+    recordNotice: (input: RecordNoticeInput) => recordNotice(deps, input),
     recordDecision: (input: RecordDecisionInput) => recordDecision(deps, input),
     recordWait: (input: ToolCallInput & { untilMs: number }) => recordWait(deps, input),
     recordPause: (input: RecordPauseInput) => recordPause(deps, input),

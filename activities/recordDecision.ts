@@ -2,7 +2,7 @@
 import type { ApprovalDecision, RecordedDecision, ToolCallInput } from '../contracts/agentRun.js';
 import { statusOfDecision } from '../contracts/approvals.js';
 import type { EventType } from '../contracts/events.js';
-import { type ApprovalRow, decideApproval, findApproval } from '../db/approvals.js';
+import { type ApprovalRow, type StoredVote, decideApproval, findApproval } from '../db/approvals.js';
 import { getJsonContent, putContent } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
@@ -62,6 +62,7 @@ async function record(
     messageHash,
     editedHash: d.editedHash ?? null,
     grantedDigest: granted,
+    votes: votesOf(approval, d),
   });
   if (d.decision === 'edit' && d.editedHash !== undefined) {
     // The content's hash is the digest: both are the SHA-256 of the canonical arguments.
@@ -82,11 +83,20 @@ async function record(
         ...(granted === null ? {} : { grantedDigest: granted }),
         ...(messageHash === null ? {} : { messageHash }),
         ...(d.scope === 'run' ? { scope: 'run' } : {}),
+        ...(d.voters === undefined ? {} : { voters: d.voters.map((vote) => vote.by) }),
         ...(d.decision === 'expire' ? { onExpiry: approval.onExpiry } : {}),
       },
     },
   ]);
   if (granted === null && d.decision !== 'withdraw') await settleUnapproved(tx, run, call, approval, d, messageHash);
+}
+
+/** Of those who voted one by one it is known when; a grant that the decision overtook came with it. */
+function votesOf(approval: ApprovalRow, d: ApprovalDecision): StoredVote[] | undefined {
+  return d.voters?.map(({ by, digest }) => {
+    const stored = approval.votes.find((v) => v.by.kind === by.kind && v.by.id === by.id && v.digest === digest);
+    return stored ?? { by, digest, at: new Date().toISOString(), decision: d.decision };
+  });
 }
 
 function eventTypeOf(decision: ApprovalDecision['decision']): EventType {

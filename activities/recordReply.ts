@@ -1,7 +1,6 @@
 // After the provider answered: reply verbatim, what it cost, every call judged, in one transaction.
 import { type CallModelResult, type StepInput, type ToolCallControl, isClosed } from '../contracts/agentRun.js';
 import { totalTokens } from '../contracts/conversation.js';
-import { durationMs } from '../contracts/duration.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import { toolDefaults } from '../contracts/tools.js';
 import { type StandingAnswer, standingAnswers } from '../db/approvals.js';
@@ -14,10 +13,12 @@ import { noteModelCall } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
 import { type NewToolCall, insertToolCalls, usedToolCallIds } from '../db/toolCalls.js';
+import { termsOf } from '../harness/approvalTerms.js';
 import { canonicalJson, sha256Hex } from '../harness/canonical.js';
 import { approvalIdOf } from '../harness/ids.js';
 import { usdOf } from '../harness/limits/money.js';
 import { type JudgedCall, isToolCallId, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
+import { policyFacts } from '../harness/policy/policyFacts.js';
 import type { ModelReply } from '../providers/modelProvider.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
@@ -120,17 +121,7 @@ function judge(run: RunRow, step: number, prepared: PreparedStep, reply: ModelRe
     policy: prepared.agent.policy,
     seenToolCallIds: known.usedIds,
     answers: known.answers,
-    facts: {
-      agent: run.agentName,
-      tenant: run.tenantId,
-      now: new Date(),
-      run: {
-        steps: run.steps,
-        toolCalls: run.toolCalls,
-        costUsd: run.costNanoUsd / 1e9,
-        metadata: run.metadata,
-      },
-    },
+    facts: policyFacts(run),
   });
 }
 
@@ -204,8 +195,7 @@ function planCall(
       approval: {
         approvalId: approvalIdOf(run.id, call.toolCallId),
         argumentsDigest: call.argumentsDigest,
-        kind: call.tool?.waits === 'person' ? 'input' : 'approval',
-        expiresAtMs: Date.now() + durationMs(definition.approvals.expiresAfter),
+        ...termsOf(definition, call.tool?.waits === 'person' ? 'input' : 'approval', Date.now()),
       },
     };
   }

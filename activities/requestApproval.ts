@@ -1,4 +1,5 @@
 // A question to a person, asked once: may this call run, what the model wants to know, or what became of a call.
+import type { AgentDefinition } from '../contracts/agent.js';
 import type { PendingApproval, ToolCallInput, Waiting } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { systemActor } from '../contracts/events.js';
@@ -21,10 +22,12 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
     if (!call) throw new Error(`no tool call ${input.toolCallId} in ${run.id}`);
     if (call.outcome !== null) return { settled: true };
     if (isClosed(run.status)) return { settled: false };
-    const { approvalId, kind, expiresAtMs } = input.approval;
-    const question = await questionOf(deps, tx, run, call, kind);
+    const { approvalId, kind, expiresAtMs, approvers = 1 } = input.approval;
+    const { definition } = await deps.agents.of(tx, run);
+    const assignee = definition.approvals.assignee ?? null;
+    const question = questionOf(definition, call, kind);
     const expiresAt = new Date(expiresAtMs);
-    const asked = await insertApproval(tx, {
+    const code = await insertApproval(tx, {
       id: approvalId,
       tenantId: run.tenantId,
       runId: run.id,
@@ -36,9 +39,11 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
       argumentsHash: call.argumentsHash,
       argumentsDigest: call.argumentsDigest,
       expiresAt,
+      approvers,
+      assignee,
       ...question,
     });
-    if (!asked) return { settled: false };
+    if (code === undefined) return { settled: false };
     const waiting = await waitForPeople(tx, run);
     const { rule, reason } = question;
     await appendEvents(tx, run, [
@@ -55,6 +60,9 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
           reason,
           argumentsDigest: call.argumentsDigest,
           expiresAt: expiresAt.toISOString(),
+          code,
+          ...(approvers > 1 ? { approvers } : {}),
+          ...(assignee === null ? {} : { assignee }),
         },
       },
       { type: 'run.waiting', actor: systemActor('worker'), step: call.step, data: { ...waiting } },
@@ -63,19 +71,15 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
   });
 }
 
-async function questionOf(
-  deps: Deps,
-  tx: PoolClient,
-  run: RunRow,
+function questionOf(
+  { approvals }: AgentDefinition,
   call: ToolCallRow,
   kind: PendingApproval['kind'],
-): Promise<Pick<NewApproval, 'rule' | 'reason' | 'onExpiry' | 'round'>> {
+): Pick<NewApproval, 'rule' | 'reason' | 'onExpiry' | 'round'> {
   const { rule, reason } = call;
   switch (kind) {
-    case 'approval': {
-      const { definition } = await deps.agents.of(tx, run);
-      return { rule, reason, onExpiry: definition.approvals.onExpiry, round: 1 };
-    }
+    case 'approval':
+      return { rule, reason, onExpiry: approvals.onExpiry, round: 1 };
     case 'input':
       return { rule, reason, onExpiry: 'reject', round: 1 };
     case 'outcome':

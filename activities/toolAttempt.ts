@@ -91,7 +91,7 @@ async function store(
     case 'result':
       return recordToolResult(deps, input, claim, {
         outcome: settled.isError ? 'failed' : 'succeeded',
-        content: settled.content,
+        content: claim.edited ? [...settled.content, editNote(claim)] : settled.content,
         isError: settled.isError,
       });
     case 'unknown':
@@ -124,6 +124,12 @@ async function store(
     return recordUnknown(deps, input, { attempt: claim.attempt, why, mayAsk: !driver.cancelRequested() });
   }
 }
+
+/** The conversation shows the model's own arguments; it must not take the result for theirs. */
+const editNote = ({ arguments: args }: Claim): ContentBlock => ({
+  type: 'text',
+  text: `(A person changed the arguments before this ran, to ${JSON.stringify(args)}.)`,
+});
 
 function toolContext(
   deps: Deps,

@@ -1,11 +1,11 @@
 // A call of which nobody knows whether it happened: the model is told so, or a person is asked first.
 import type { PendingApproval, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
-import { durationMs } from '../contracts/duration.js';
 import { systemActor } from '../contracts/events.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, countFailedAttempt, doubtToolCall, findToolCall } from '../db/toolCalls.js';
+import { termsOf } from '../harness/approvalTerms.js';
 import { outcomeQuestionIdOf } from '../harness/ids.js';
 import { oneLine } from '../harness/policy/summary.js';
 import type { Deps } from './deps.js';
@@ -73,7 +73,6 @@ export async function outcomeQuestion(
   return {
     approvalId: outcomeQuestionIdOf(run.id, call.id, call.doubts),
     argumentsDigest: call.argumentsDigest,
-    kind: 'outcome',
-    expiresAtMs: (call.doubtedAt ?? new Date()).getTime() + durationMs(definition.approvals.expiresAfter),
+    ...termsOf(definition, 'outcome', (call.doubtedAt ?? new Date()).getTime()),
   };
 }

@@ -1,10 +1,8 @@
 // From rows to what clients read.
 import type { Run } from '../contracts/agentRun.js';
-import type { Approval } from '../contracts/approvals.js';
 import type { ContentBlock } from '../contracts/conversation.js';
 import { workflowIdOf } from '../contracts/ids.js';
-import type { ApprovalRow } from '../db/approvals.js';
-import { getContents, getJsonContent } from '../db/contents.js';
+import { getContents } from '../db/contents.js';
 import { lastMessage } from '../db/messages.js';
 import type { Queryable } from '../db/pool.js';
 import type { RunRow } from '../db/runs.js';
@@ -95,30 +93,3 @@ export async function outputOf(db: Queryable, row: RunRow): Promise<Run['output'
 
 export const textOf = (content: readonly ContentBlock[]): string =>
   content.flatMap((b) => (b.type === 'text' && typeof b['text'] === 'string' ? [b['text']] : [])).join('\n');
-
-export async function renderApproval(db: Queryable, row: ApprovalRow): Promise<Approval> {
-  const message = row.messageHash === null ? undefined : await getJsonContent(db, row.runId, row.messageHash);
-  return {
-    id: row.id,
-    runId: row.runId,
-    step: row.step,
-    toolCallId: row.toolCallId,
-    kind: row.kind,
-    tool: row.tool,
-    effect: row.effect,
-    arguments: (await getJsonContent(db, row.runId, row.argumentsHash)) ?? null,
-    argumentsDigest: row.argumentsDigest,
-    reason: row.reason,
-    rule: row.rule,
-    requestedAt: row.requestedAt.toISOString(),
-    expiresAt: row.expiresAt.toISOString(),
-    onExpiry: row.onExpiry,
-    status: row.status,
-    ...(row.provenance === null ? {} : { provenance: row.provenance }),
-    ...(row.decision === null ? {} : { decision: row.decision }),
-    ...(row.decidedBy === null ? {} : { decidedBy: row.decidedBy }),
-    ...(row.decidedAt === null ? {} : { decidedAt: row.decidedAt.toISOString() }),
-    ...(typeof message === 'string' ? { message } : {}),
-    ...(message === undefined || typeof message === 'string' ? {} : { result: message }),
-  };
-}

@@ -11,16 +11,21 @@ type Decision = Omit<DecisionBody, 'argumentsDigest' | 'scope'> & { scope?: Deci
 export const readApproval = (cli: Cli, id: string): Promise<ApprovalAnswer> =>
   cli.client.get(pathOf`/v1/approvals/${id}`, approvalAnswer);
 
-export async function decide(cli: Cli, shown: ApprovalAnswer, decision: Decision): Promise<ApprovalAnswer> {
-  return cli.client.post(pathOf`/v1/approvals/${shown.id}/decision`, approvalAnswer, {
-    ...decision,
-    argumentsDigest: shown.argumentsDigest,
-  });
+export async function decide(
+  cli: Cli,
+  shown: ApprovalAnswer,
+  decision: Decision,
+  argumentsDigest = shown.argumentsDigest,
+): Promise<ApprovalAnswer> {
+  const body = { ...decision, argumentsDigest };
+  return cli.client.post(pathOf`/v1/approvals/${shown.id}/decision`, approvalAnswer, body);
 }
 
 export function showDecided(cli: Cli, decided: ApprovalAnswer): void {
-  if (cli.json) cli.printJson(decided);
-  else cli.io.out(`${cli.style.green(decided.status)}  ${decided.id}  longhaul watch ${decided.runId}\n`);
+  if (cli.json) return cli.printJson(decided);
+  const { status, votes, approvers } = decided;
+  const said = status === 'pending' ? `${votes.length} of ${approvers} have approved` : status;
+  cli.io.out(`${cli.style.green(said)}  ${decided.id}  longhaul watch ${decided.runId}\n`);
 }
 
 /** Everything a person needs to decide. On standard error with --json, whose output is the decided approval. */
@@ -33,7 +38,13 @@ export function showApproval({ io, style, json }: Cli, approval: ApprovalAnswer)
     ...(approval.arguments === null ? ['  (the arguments were erased)'] : []),
     `reason   ${harmless(approval.reason)}`,
     `rule     ${harmless(approval.rule)}`,
-    `run      ${approval.runId}, step ${approval.step}`,
+    `run      ${approval.runId}, step ${approval.step}, agent ${approval.agent}`,
+    ...(approval.code === undefined ? [] : [`code     ${approval.code}`]),
+    ...(approval.assignee === undefined ? [] : [`for      ${harmless(approval.assignee)}`]),
+    ...(approval.approvers > 1 ? [`needs    ${approval.approvers} people; ${approval.votes.length} so far`] : []),
+    ...approval.votes.flatMap(({ by, arguments: edited }) =>
+      edited === undefined ? [] : [`edited   by ${by.id}: ${harmless(indented(edited))}`],
+    ),
     approval.status === 'pending'
       ? `expires  ${moment(approval.expiresAt)} (${relative(approval.expiresAt)}); then ${onExpiry[approval.onExpiry]}`
       : `status   ${approval.status}`,

@@ -1,6 +1,6 @@
 // The agent file: what an operator declares. Parsed from YAML or JSON, checked, then immutable under its hash.
 import { z } from 'zod';
-import { duration } from './duration.js';
+import { duration, durationMs } from './duration.js';
 import { httpBinding, jsonSchema, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
@@ -58,13 +58,34 @@ export const agentLimits = z.strictObject({
   parallelTools: z.int().min(1).max(64).default(4),
 });
 
-export const agentApprovals = z.strictObject({
-  expiresAfter: duration.default('3d'),
-  onExpiry: z.enum(['reject', 'approve']).default('reject'),
-  separationOfDuty: z.boolean().default(false),
-  /** May a Temporal signal decide (Temporal's UI, `temporal workflow signal`)? */
-  signals: z.boolean().default(true),
-});
+export const agentApprovals = z
+  .strictObject({
+    expiresAfter: duration.default('3d'),
+    onExpiry: z.enum(['reject', 'approve']).default('reject'),
+    separationOfDuty: z.boolean().default(false),
+    /** May a Temporal signal decide (Temporal's UI, `temporal workflow signal`)? */
+    signals: z.boolean().default(true),
+    /** So many people, each with a key of their own, must want the same before it runs. Absent: one. */
+    approvers: z.int().min(1).max(10).optional(),
+    /** For whom the question is, in words of the operator; the inbox can be filtered by it. */
+    assignee: z.string().min(1).max(100).optional(),
+    remindAfter: duration.optional(),
+    escalateAfter: duration.optional(),
+    /** The assignee from then on. */
+    escalateTo: z.string().min(1).max(100).optional(),
+  })
+  .superRefine((a, ctx) => {
+    const refuse = (field: string, message: string): void => ctx.addIssue({ code: 'custom', path: [field], message });
+    for (const field of ['remindAfter', 'escalateAfter'] as const) {
+      const after = a[field];
+      if (after !== undefined && durationMs(after) >= durationMs(a.expiresAfter))
+        refuse(field, `must be shorter than expiresAfter, which is ${a.expiresAfter}`);
+    }
+    if (a.escalateTo !== undefined && a.escalateAfter === undefined)
+      refuse('escalateTo', 'is of use only with escalateAfter');
+    if ((a.approvers ?? 1) > 1 && a.onExpiry === 'approve')
+      refuse('onExpiry', 'must be reject where more than one person has to approve');
+  });
 
 export const agentDefinition = z.strictObject({
   name: agentName,

@@ -247,7 +247,24 @@ export interface PendingApproval {
   kind: ApprovalKind;
   /** Milliseconds since 1970. */
   expiresAtMs: number;
+  /** So many people must grant the same. Absent: one. */
+  approvers?: number;
+  /** Grants so far, one per person: the latest stands. */
+  votes?: ApprovalVote[];
+  /** Still to come, in the order of their times. */
+  notices?: { notice: ApprovalNotice; atMs: number }[];
 }
+
+export interface ApprovalVote {
+  by: Actor;
+  /** Of the arguments that they want to run. */
+  digest: string;
+  /** For like calls of the run as well. */
+  run?: true;
+}
+
+/** `reminded`: nobody has answered yet. `escalated`: the same, and from now on it is for somebody else. */
+export type ApprovalNotice = 'reminded' | 'escalated';
 
 export interface CallModelResult {
   stopReason: ModelStopReason;
@@ -273,6 +290,8 @@ export interface ApprovalDecision {
   result?: unknown;
   editedHash?: string;
   scope?: 'once' | 'run';
+  /** Everybody whose grant counted, where more than one was needed. */
+  voters?: ApprovalVote[];
 }
 
 /** What a recorded decision means for the call. */

@@ -10,6 +10,9 @@ export type ApprovalKind = (typeof approvalKinds)[number];
 export const decisions = ['approve', 'reject', 'edit', 'respond', 'succeeded', 'not_happened', 'unknown'] as const;
 export type Decision = (typeof decisions)[number];
 
+/** These let something run; where several people must agree, it is on one of these. */
+export const grants: readonly string[] = ['approve', 'edit', 'not_happened'] satisfies Decision[];
+
 /** What can be answered to which question. No word means one thing here and its opposite there. */
 export const decisionsOf: Record<ApprovalKind, readonly Decision[]> = {
   approval: ['approve', 'reject', 'edit', 'respond'],

@@ -1,14 +1,17 @@
 // Questions to people. The first decision wins; an approval is spent by exactly one execution.
+import type { ApprovalNotice } from '../contracts/agentRun.js';
 import type { ApprovalStatus } from '../contracts/approvals.js';
 import type { ApprovalKind, Decision } from '../contracts/decisions.js';
 import type { Actor } from '../contracts/events.js';
 import type { ToolEffect } from '../contracts/tools.js';
+import { newCode } from '../harness/ids.js';
 import type { PoolClient, Queryable } from './pool.js';
 
 export interface ApprovalRow {
   id: string;
   tenantId: string;
   runId: string;
+  agentName: string;
   step: number;
   toolCallId: string;
   kind: ApprovalKind;
@@ -33,13 +36,28 @@ export interface ApprovalRow {
   editedHash: string | null;
   grantedDigest: string | null;
   spentAt: Date | null;
+  /** For chat. Null for questions from before there were codes. */
+  code: string | null;
+  approvers: number;
+  votes: StoredVote[];
+  assignee: string | null;
+  remindedAt: Date | null;
+  escalatedAt: Date | null;
+}
+
+export interface StoredVote {
+  by: Actor;
+  at: string;
+  decision: Decision | 'expire' | 'withdraw';
+  digest: string;
 }
 
 const COLUMNS = `id, tenant_id "tenantId", agent_run_id "runId", step, tool_call_id "toolCallId", kind, round, tool, effect,
   arguments_hash "argumentsHash", arguments_digest "argumentsDigest", reason, rule, provenance,
   requested_at "requestedAt", expires_at "expiresAt", on_expiry "onExpiry", status, decision, decided_by "decidedBy",
   decided_at "decidedAt", scope, message_hash "messageHash", edited_hash "editedHash",
-  granted_digest "grantedDigest", spent_at "spentAt"`;
+  granted_digest "grantedDigest", spent_at "spentAt", code, approvers, votes, assignee, reminded_at "remindedAt",
+  escalated_at "escalatedAt", (SELECT agent_name FROM agent_runs r WHERE r.id = agent_run_id) "agentName"`;
 
 export type NewApproval = Pick<
   ApprovalRow,
@@ -58,14 +76,18 @@ export type NewApproval = Pick<
   | 'rule'
   | 'expiresAt'
   | 'onExpiry'
+  | 'approvers'
+  | 'assignee'
 >;
 
-/** False when the question is there already. */
-export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<boolean> {
+/** Its code, or undefined when the question is there already. */
+export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<string | undefined> {
+  const code = await freeCode(tx, a.tenantId);
   const { rowCount } = await tx.query(
     `INSERT INTO approvals (id, tenant_id, agent_run_id, step, tool_call_id, kind, round, tool, effect,
-       arguments_hash, arguments_digest, reason, rule, requested_at, expires_at, on_expiry, status)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), $14, $15, 'pending')
+       arguments_hash, arguments_digest, reason, rule, requested_at, expires_at, on_expiry, status, approvers,
+       assignee, code)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), $14, $15, 'pending', $16, $17, $18)
      ON CONFLICT (id) DO NOTHING`,
     [
       a.id,
@@ -83,9 +105,23 @@ export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<bo
       a.rule,
       a.expiresAt,
       a.onExpiry,
+      a.approvers,
+      a.assignee,
+      code,
     ],
   );
-  return rowCount === 1;
+  return rowCount === 1 ? code : undefined;
+}
+
+/** One that no pending question of the tenant has. Two transactions may find the same; the index refuses one of them. */
+async function freeCode(tx: PoolClient, tenantId: string): Promise<string> {
+  const candidates = [newCode(4), newCode(4), newCode(4), newCode(5), newCode(8)];
+  const { rows } = await tx.query<{ code: string }>(
+    `SELECT code FROM approvals WHERE tenant_id = $1 AND status = 'pending' AND code = ANY ($2)`,
+    [tenantId, candidates],
+  );
+  const taken = new Set(rows.map((row) => row.code));
+  return candidates.find((code) => !taken.has(code)) ?? newCode(12);
 }
 
 export async function findApproval(db: Queryable, id: string): Promise<ApprovalRow | undefined> {
@@ -93,10 +129,32 @@ export async function findApproval(db: Queryable, id: string): Promise<ApprovalR
   return rows[0];
 }
 
+/** The pending question with this code; else the last one that had it. */
+export async function findApprovalByCode(
+  db: Queryable,
+  tenantId: string,
+  code: string,
+): Promise<ApprovalRow | undefined> {
+  const { rows } = await db.query<ApprovalRow>(
+    `SELECT ${COLUMNS} FROM approvals WHERE tenant_id = $1 AND code = $2
+     ORDER BY status = 'pending' DESC, requested_at DESC LIMIT 1`,
+    [tenantId, code],
+  );
+  return rows[0];
+}
+
 export interface ApprovalFilter {
   status?: ApprovalStatus | undefined;
   kind?: ApprovalKind | undefined;
   runId?: string | undefined;
+  assignee?: string | undefined;
+  agent?: string | undefined;
+  tool?: string | undefined;
+  rule?: string | undefined;
+  /** Like this one: same agent, kind, tool and rule. */
+  like?: string | undefined;
+  /** Not younger than this. */
+  requestedBefore?: Date | undefined;
   after?: { requestedAt: string; id: string } | undefined;
   limit: number;
 }
@@ -116,7 +174,15 @@ export async function listApprovals(
        AND ($3::text IS NULL OR agent_run_id = $3)
        AND ($4::timestamptz IS NULL OR (requested_at, id) > ($4, $5))
        AND ($6::text IS NULL OR kind = $6)
-     ORDER BY requested_at, id LIMIT $7`,
+       AND ($7::text IS NULL OR assignee = $7)
+       AND ($8::text IS NULL OR (kind, tool, rule, (SELECT agent_name FROM agent_runs r WHERE r.id = agent_run_id)) =
+         (SELECT l.kind, l.tool, l.rule, r.agent_name FROM approvals l JOIN agent_runs r ON r.id = l.agent_run_id
+          WHERE l.id = $8 AND l.tenant_id = $1))
+       AND ($9::timestamptz IS NULL OR requested_at <= $9)
+       AND ($10::text IS NULL OR tool = $10)
+       AND ($11::text IS NULL OR rule = $11)
+       AND ($12::text IS NULL OR (SELECT agent_name FROM agent_runs r WHERE r.id = agent_run_id) = $12)
+     ORDER BY requested_at, id LIMIT $13`,
     [
       tenantId,
       filter.status ?? null,
@@ -124,6 +190,12 @@ export async function listApprovals(
       filter.after?.requestedAt ?? null,
       filter.after?.id ?? null,
       filter.kind ?? null,
+      filter.assignee ?? null,
+      filter.like ?? null,
+      filter.requestedBefore ?? null,
+      filter.tool ?? null,
+      filter.rule ?? null,
+      filter.agent ?? null,
       filter.limit,
     ],
   );
@@ -147,29 +219,66 @@ export interface DecisionRecord {
   editedHash: string | null;
   /** null when nothing may run. */
   grantedDigest: string | null;
+  /** Undefined: as they are. */
+  votes: StoredVote[] | undefined;
 }
 
 /** Decides a pending approval. False: it was decided before, and that decision stands. */
 export async function decideApproval(tx: PoolClient, id: string, d: DecisionRecord): Promise<boolean> {
   const { rowCount } = await tx.query(
     `UPDATE approvals SET status = $2, decision = $3, decided_by = $4, decided_at = now(), scope = $5,
-       message_hash = $6, edited_hash = $7, granted_digest = $8
+       message_hash = $6, edited_hash = $7, granted_digest = $8, votes = coalesce($9::json, votes)
      WHERE id = $1 AND status = 'pending'`,
-    [id, d.status, d.decision, JSON.stringify(d.decidedBy), d.scope, d.messageHash, d.editedHash, d.grantedDigest],
+    [
+      id,
+      d.status,
+      d.decision,
+      JSON.stringify(d.decidedBy),
+      d.scope,
+      d.messageHash,
+      d.editedHash,
+      d.grantedDigest,
+      d.votes === undefined ? null : JSON.stringify(d.votes),
+    ],
   );
   return rowCount === 1;
+}
+
+export async function addVote(tx: PoolClient, id: string, votes: readonly StoredVote[]): Promise<void> {
+  await tx.query(`UPDATE approvals SET votes = $2 WHERE id = $1 AND status = 'pending'`, [id, JSON.stringify(votes)]);
+}
+
+/** False when it was given before. `to`: whose the question is from now on. */
+export async function markNotice(
+  tx: PoolClient,
+  id: string,
+  notice: ApprovalNotice,
+  to: string | null,
+): Promise<boolean> {
+  const column = { reminded: 'reminded_at', escalated: 'escalated_at' }[notice];
+  const { rowCount } = await tx.query(
+    `UPDATE approvals SET ${column} = now(), assignee = coalesce($2, assignee) WHERE id = $1 AND ${column} IS NULL`,
+    [id, to],
+  );
+  return rowCount === 1;
+}
+
+export interface Spent {
+  id: string;
+  decidedBy: Actor;
+  votes: StoredVote[];
 }
 
 /** Spends what a person granted a call on exactly these arguments; undefined when there is nothing to spend. */
 export async function spendApproval(
   tx: PoolClient,
   grant: { agentRunId: string; toolCallId: string; kind: ApprovalKind; round: number; argumentsDigest: string },
-): Promise<{ id: string; decidedBy: Actor } | undefined> {
-  const { rows } = await tx.query<{ id: string; decidedBy: Actor }>(
+): Promise<Spent | undefined> {
+  const { rows } = await tx.query<Spent>(
     `UPDATE approvals SET spent_at = now()
      WHERE agent_run_id = $1 AND tool_call_id = $2 AND kind = $3 AND round = $4 AND granted_digest = $5
        AND spent_at IS NULL
-     RETURNING id, decided_by "decidedBy"`,
+     RETURNING id, decided_by "decidedBy", votes`,
     [grant.agentRunId, grant.toolCallId, grant.kind, grant.round, grant.argumentsDigest],
   );
   return rows[0];

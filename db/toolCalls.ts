@@ -28,16 +28,18 @@ export interface ToolCallRow {
   doubtedAt: Date | null;
   /** Times it was in doubt. */
   doubts: number;
+  /** A person gave other arguments than the model. */
+  edited: boolean;
 }
 
 const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
   arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
   failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt", doubt,
-  doubted_at "doubtedAt", doubts`;
+  doubted_at "doubtedAt", doubts, edited`;
 
 export type NewToolCall = Omit<
   ToolCallRow,
-  'attempts' | 'failedAttempts' | 'claimedAt' | 'claimedBy' | 'returnedAt' | 'doubt' | 'doubtedAt' | 'doubts'
+  'attempts' | 'failedAttempts' | 'claimedAt' | 'claimedBy' | 'returnedAt' | 'doubt' | 'doubtedAt' | 'doubts' | 'edited'
 >;
 
 export async function insertToolCalls(
@@ -193,7 +195,7 @@ export async function setToolCallArguments(
   edited: { argumentsHash: string; argumentsDigest: string },
 ): Promise<void> {
   await tx.query(
-    'UPDATE tool_calls SET arguments_hash = $3, arguments_digest = $4 WHERE agent_run_id = $1 AND id = $2',
+    `UPDATE tool_calls SET arguments_hash = $3, arguments_digest = $4, edited = true WHERE agent_run_id = $1 AND id = $2`,
     [agentRunId, toolCallId, edited.argumentsHash, edited.argumentsDigest],
   );
 }

@@ -20,6 +20,16 @@ function ulid(nowMs: number): string {
   return base32(BigInt(nowMs), 10) + base32(random, 16);
 }
 
+/** No 0, O, 1, I, L: it is read aloud and typed. */
+const CODE_LETTERS = '23456789ABCDEFGHJKMNPQRSTVWXYZ';
+export const newCode = (length: number): string =>
+  [...randomBytes(length * 2)]
+    .filter((byte) => byte < 240)
+    .slice(0, length)
+    .map((byte) => CODE_LETTERS[byte % CODE_LETTERS.length] as string)
+    .join('')
+    .padEnd(length, '2');
+
 export const newRunId = (nowMs = Date.now()): string => `run_${ulid(nowMs)}`;
 export const newMessageId = (nowMs = Date.now()): string => `msg_${ulid(nowMs)}`;
 export const newKeyId = (nowMs = Date.now()): string => `key_${ulid(nowMs)}`;

@@ -63,7 +63,10 @@ export function runControlOf(
     used,
     parallelTools: definition.limits.parallelTools,
     // A signal has no authenticated sender, so it cannot stand for a second person.
-    signalsDecide: definition.approvals.signals && !definition.approvals.separationOfDuty,
+    signalsDecide:
+      definition.approvals.signals &&
+      !definition.approvals.separationOfDuty &&
+      (definition.approvals.approvers ?? 1) === 1,
     ...(run.startAt === null ? {} : { startAtMs: run.startAt.getTime() }),
   };
 }

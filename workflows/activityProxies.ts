@@ -14,6 +14,8 @@ import type { CloseRunInput } from '../activities/closeRun.js';
 import type { RecordSignalsInput } from '../activities/signals.js';
 import type { createActivities } from '../activities/index.js';
 import type { RecordDecisionInput } from '../activities/recordDecision.js';
+import type { RecordNoticeInput } from '../activities/recordNotice.js';
+import type { RecordVoteInput } from '../activities/recordVote.js';
 import type { RequestApprovalInput } from '../activities/requestApproval.js';
 import { taskQueues } from './protocol.js';
 
@@ -55,13 +57,19 @@ const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'exe
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-export const { recordWait, recordPause, recordIgnoredSignal, queueMessage } = rows;
+export const { checkEdit, recordWait, recordPause, recordIgnoredSignal, queueMessage } = rows;
 
 export const recordSignals = (input: RecordSignalsInput) =>
   rows.recordSignals.executeWithOptions({ summary: `${input.signals.length} signal(s)` }, [input]);
 
 export const requestApproval = (input: RequestApprovalInput, call: ToolCallControl) =>
   rows.requestApproval.executeWithOptions({ summary: call.summary }, [input]);
+
+export const recordVote = (input: RecordVoteInput) =>
+  rows.recordVote.executeWithOptions({ summary: `${input.decision.decision} by ${input.decision.by.id}` }, [input]);
+
+export const recordNotice = (input: RecordNoticeInput) =>
+  rows.recordNotice.executeWithOptions({ summary: input.notice }, [input]);
 
 export const recordDecision = (input: RecordDecisionInput) =>
   rows.recordDecision.executeWithOptions({ summary: `${input.decision.decision} by ${input.decision.by.id}` }, [input]);

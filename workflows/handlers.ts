@@ -3,6 +3,7 @@ import { ApplicationFailure, condition, currentUpdateInfo, setHandler } from '@t
 import type { ApprovalDecision, ReceivedSignal } from '../contracts/agentRun.js';
 import { type Decision, decisions } from '../contracts/decisions.js';
 import type { UpdateRefusal } from '../contracts/failures.js';
+import { checkEdit, recordVote } from './activityProxies.js';
 import * as protocol from './protocol.js';
 import type { RunState } from './runState.js';
 import { emptyInbox, writeDown } from './signals.js';
@@ -17,8 +18,9 @@ export function registerHandlers(run: RunState): void {
       if (before) return before.answer as { status: string };
       const id = currentUpdateInfo()?.id;
       const question = run.decide(d);
-      await condition(() => question.recorded !== undefined);
-      const answer = { status: question.recorded?.status ?? 'cancelled' };
+      if (!question.decision) await run.underWay(() => recordVote({ agentRunId: run.agentRunId, decision: d }));
+      else await condition(() => question.recorded !== undefined);
+      const answer = { status: question.recorded?.status ?? (question.decision ? 'cancelled' : 'pending') };
       run.answers.keep(id, answer);
       return answer;
     },
@@ -48,7 +50,7 @@ export function registerHandlers(run: RunState): void {
 
   const onDecisionSignal = (decision: Decision) => async (signal: unknown) => {
     const given = decisionOf(decision, signal);
-    const refused = signalRefusal(run, given);
+    const refused = signalRefusal(run, given) ?? (given && (await editRefusal(run, given, signal)));
     if (refused) return writeDown(run, { ignored: decision, reason: refused });
     run.decide(given as ApprovalDecision);
   };
@@ -62,9 +64,9 @@ export function registerHandlers(run: RunState): void {
     protocol.decide,
     async (signal: unknown) => {
       const { decision } = (typeof signal === 'object' && signal !== null ? signal : {}) as { decision?: unknown };
-      const known = signalDecisions.find((d) => d === decision);
+      const known = decisions.find((d) => d === decision);
       if (known) return onDecisionSignal(known)(signal);
-      const reason = `decision must be one of ${signalDecisions.join(', ')}`;
+      const reason = `decision must be one of ${decisions.join(', ')}`;
       return writeDown(run, { ignored: 'decide', reason });
     },
     { description: 'Any decision: {"approvalId": "apr_…", "decision": "respond", "message": "…"}' },
@@ -85,9 +87,6 @@ function messageOf(signal: unknown): ReceivedSignal {
     : { ignored: 'message', reason: 'a message signal takes {"content": "text"}' };
 }
 
-/** Edited arguments are content and are checked against schema and policy: they come over REST. */
-const signalDecisions = decisions.filter((d) => d !== 'edit');
-
 function refuse(type: UpdateRefusal | undefined): void {
   if (type) throw ApplicationFailure.create({ type, message: type, nonRetryable: true });
 }
@@ -104,6 +103,18 @@ function decisionOf(decision: Decision, signal: unknown): ApprovalDecision | und
     ...(typeof s.message === 'string' && s.message !== '' ? { messageText: s.message.slice(0, 20_000) } : {}),
     ...(decision === 'succeeded' && s.result !== undefined ? { result: s.result } : {}),
   };
+}
+
+/** Edited arguments pass schema and policy again and are stored; whoever is first while that goes on decides. */
+async function editRefusal(run: RunState, d: ApprovalDecision, signal: unknown): Promise<string | undefined> {
+  if (d.decision !== 'edit') return undefined;
+  const { agentRunId } = run;
+  const { arguments: args } = signal as Partial<protocol.DecisionSignal>;
+  if (typeof args !== 'object' || args === null) return 'edit takes {"arguments": {…}}';
+  const checked = await run.underWay(() => checkEdit({ agentRunId, approvalId: d.approvalId, arguments: args }));
+  if ('refused' in checked) return checked.refused;
+  d.editedHash = checked.editedHash;
+  return signalRefusal(run, d);
 }
 
 function signalRefusal(run: RunState, d: ApprovalDecision | undefined): string | undefined {

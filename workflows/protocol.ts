@@ -22,6 +22,8 @@ export interface DecisionSignal extends ApprovalSignal {
   decision: Decision;
   /** With `succeeded`. */
   result?: unknown;
+  /** With `edit`. */
+  arguments?: unknown;
 }
 export const decide = defineSignal<[DecisionSignal]>('decide');
 /** From a worker: a late result has answered the question what became of a call. */

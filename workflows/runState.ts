@@ -17,6 +17,7 @@ import { decisionsOf } from '../contracts/decisions.js';
 import type { ModelStopReason } from '../contracts/conversation.js';
 import type { UpdateRefusal } from '../contracts/failures.js';
 import type { RunView } from './protocol.js';
+import { afterVote, hasVoted, knownDigests, needsMore } from './quorum.js';
 import { UpdateAnswers } from './updateAnswers.js';
 
 /** A question to a person while it is open. */
@@ -201,16 +202,19 @@ export class RunState {
   refusal(d: ApprovalDecision): UpdateRefusal | undefined {
     const question = this.questions.get(d.approvalId);
     if (!question || question.decision) return 'ApprovalNotPending';
-    const { argumentsDigest, kind } = question.approval;
-    if (d.argumentsDigest !== undefined && d.argumentsDigest !== argumentsDigest) return 'ApprovalDigestMismatch';
-    const taken: readonly string[] = decisionsOf[kind];
-    return taken.includes(d.decision) ? undefined : 'DecisionNotTaken';
+    const { approval } = question;
+    const known = knownDigests(approval);
+    if (d.argumentsDigest !== undefined && !known.includes(d.argumentsDigest)) return 'ApprovalDigestMismatch';
+    const taken: readonly string[] = decisionsOf[approval.kind];
+    if (!taken.includes(d.decision)) return 'DecisionNotTaken';
+    return hasVoted(approval, d) ? 'AlreadyVoted' : undefined;
   }
 
-  /** Takes a decision that `refusal` let through. The first one stands. */
+  /** Takes a decision that `refusal` let through. The first one stands; where several must agree, the one that completes. */
   decide(d: ApprovalDecision): Question {
     const question = this.questions.get(d.approvalId) as Question;
-    question.decision = d;
+    const decided = needsMore(question.approval, d) ? afterVote(question.approval, d) : d;
+    if (decided) question.decision = decided;
     return question;
   }
 

@@ -1,8 +1,8 @@
 // One step's tool calls: questions to people, timers, and as many executions at once as the agent allows.
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { OpenToolCall, RunStopReason, StepInput, ToolCallControl, ToolCallInput } from '../contracts/agentRun.js';
-import { executeTool, recordDecision, recordWait, requestApproval } from './activityProxies.js';
-import type { RunState } from './runState.js';
+import { executeTool, recordDecision, recordNotice, recordWait, requestApproval } from './activityProxies.js';
+import type { Question, RunState } from './runState.js';
 import { Semaphore } from './semaphore.js';
 import { showStatus } from './status.js';
 
@@ -59,6 +59,19 @@ async function sleepUntil(run: RunState, call: OpenToolCall, input: ToolCallInpu
   showStatus(run, 'running');
 }
 
+/** Reminds of a question that nobody answers, and gives it to somebody else, at their times. */
+async function giveNotices(run: RunState, question: Question, call: OpenToolCall): Promise<void> {
+  const { notices = [], approvalId } = question.approval;
+  const isAnswered = () => question.decision !== undefined;
+  for (let next = notices[0]; next && !isAnswered(); next = notices[0]) {
+    const { notice, atMs } = next;
+    const left = Math.max(1, atMs - Date.now());
+    if (await condition(isAnswered, left, { summary: `${call.summary}: ${notice} if nobody answers` })) return;
+    await run.underWay(() => recordNotice({ agentRunId: run.agentRunId, approvalId, notice }));
+    notices.shift();
+  }
+}
+
 async function askPerson(run: RunState, step: StepInput, call: OpenToolCall): Promise<'execute' | 'settled'> {
   const { approval } = call;
   if (!approval) throw new Error(`tool call ${call.toolCallId} asks without an approval`);
@@ -72,6 +85,7 @@ async function askPerson(run: RunState, step: StepInput, call: OpenToolCall): Pr
     }
     call.waits = true;
     showStatus(run, 'waiting');
+    await giveNotices(run, question, call);
     const wait = Math.max(1, approval.expiresAtMs - Date.now());
     await condition(() => question.decision !== undefined, wait, { summary: `${approval.kind} of ${call.summary}` });
     const decision = (question.decision ??= {

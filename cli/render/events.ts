@@ -97,6 +97,16 @@ export function describeEvent(
       return `${history.call(event)}  ${decision(text(event, 'decision') ?? '', style)}${by}`;
     case 'approval.expired':
       return style.yellow(`${history.call(event)}  approval expired; on expiry: ${text(event, 'onExpiry')}`);
+    case 'approval.voted': {
+      const granted = `${Number(data['votes'])} of ${Number(data['approvers'])}`;
+      return `${history.call(event)}  ${decision(text(event, 'decision') ?? '', style)}${by}: ${granted}`;
+    }
+    case 'approval.reminded':
+      return style.yellow(`${history.call(event)}  nobody has answered yet; it expires ${expiryOf(event)}`);
+    case 'approval.escalated': {
+      const to = text(event, 'to');
+      return style.yellow(`${history.call(event)}  escalated${to ? ` to ${to}` : ''}; it expires ${expiryOf(event)}`);
+    }
     case 'approval.withdrawn':
       return `${history.call(event)}  no longer asked: the result came late`;
     case 'run.waiting':
@@ -135,7 +145,7 @@ function decided(event: EventAnswer, history: RunHistory, { style, verbose }: Ev
 }
 
 function approvalRequested(event: EventAnswer, history: RunHistory, style: Style): string {
-  const id = text(event, 'approvalId') ?? '';
+  const id = text(event, 'code') ?? text(event, 'approvalId') ?? '';
   const expires = text(event, 'expiresAt');
   const until = expires === undefined ? '' : `, until ${moment(expires)}`;
   if (text(event, 'kind') === 'input') {
@@ -164,6 +174,11 @@ function waiting(event: EventAnswer, { verbose }: EventView): string | undefined
   if ((what === 'approval' || what === 'input') && !verbose) return undefined;
   const until = text(event, 'until');
   return `waiting for ${what}${until === undefined ? '' : `, until ${moment(until)}`}`;
+}
+
+function expiryOf(event: EventAnswer): string {
+  const at = text(event, 'expiresAt');
+  return at === undefined ? 'soon' : moment(at);
 }
 
 function nextTry(event: EventAnswer): string {

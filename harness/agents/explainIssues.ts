@@ -116,8 +116,8 @@ function named(value: unknown): string {
   return `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
-const HTTP = ['url', 'secret'];
-const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue'];
+const HTTP = ['url', 'secret', 'reconcileUrl', 'reconcileMethod'];
+const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
 const HTTP_TOOL = [...TOOL, 'description', 'input', 'http'];
 const APPROVE = ['tool', 'effect', 'when', 'reason'];
 

@@ -224,6 +224,8 @@ export async function aQuestion(
       argumentsDigest,
       expiresAt,
       onExpiry: 'reject',
+      approvers: 1,
+      assignee: null,
     });
   });
   return { id, argumentsDigest };

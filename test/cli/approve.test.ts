@@ -152,3 +152,73 @@ test.each([[[]], [['--unknown', '--not-happened']], [['--result', '{oops']]])(
     expect(service.seen).toEqual([]);
   },
 );
+
+describe('questions of several', () => {
+  const rows = [anApproval(), anApproval({ id: 'apr_2', code: 'ZZ99', argumentsDigest: 'of-the-second' })];
+  const decisions = 'POST /v1/approvals/decisions';
+  const alike = async (answer: object) => {
+    service = await fakeService({
+      'GET /v1/approvals/K7QF': { body: anApproval() },
+      'GET /v1/approvals': { body: { data: rows, nextCursor: null } },
+      [decisions]: { body: answer },
+    });
+  };
+  const taken = (id: string) => ({ id, ok: true, approval: anApproval({ id, status: 'approved' }) });
+
+  test('are shown and decided together, exactly those that were shown', async () => {
+    await alike({ data: [taken('apr_1'), taken('apr_2')], decided: 2, refused: 0 });
+    const words = ['approve', 'K7QF', '--all-like'];
+    const { code, out } = await longhaul(words, { isTerminal: true, answers: ['y'] });
+    expect(code).toBe(0);
+    expect(out).toContain('Let 2 calls run?');
+    expect(out).toMatch(/K7QF .*RD-1077/);
+    expect(service.sent('GET /v1/approvals')[0]?.query).toMatchObject({ like: 'apr_1', status: 'pending' });
+    expect(service.sent(decisions).map((request) => request.body)).toEqual([
+      {
+        decision: 'approve',
+        approvals: [
+          { id: 'apr_1', argumentsDigest: 'digest-of-what-was-shown' },
+          { id: 'apr_2', argumentsDigest: 'of-the-second' },
+        ],
+      },
+    ]);
+  });
+
+  test('are not decided when the person says no, nor with an edit', async () => {
+    await alike({});
+    const words = ['approve', 'K7QF', '--all-like'];
+    expect(await longhaul(words, { isTerminal: true, answers: ['n'] })).toMatchObject({ code: 1 });
+    expect(await longhaul([...words, '--edit', '{}', '--yes'])).toMatchObject({ code: 1 });
+    expect(service.sent(decisions)).toEqual([]);
+  });
+
+  test('tell those that were not taken, and why', async () => {
+    const decidedBefore = {
+      type: 'x/already-decided',
+      title: 't',
+      status: 409,
+      detail: 'The approval is rejected by key k.',
+    };
+    await alike({ data: [taken('apr_1'), { id: 'apr_2', ok: false, problem: decidedBefore }], decided: 1, refused: 1 });
+    const { code, out, err } = await longhaul(['reject', 'K7QF', '--all-like', '--message', 'no']);
+    expect(code).toBe(1);
+    expect(out).toContain('1 decided, 1 not');
+    expect(err).toContain('apr_2  The approval is rejected by key k.');
+  });
+});
+
+test('of a question for two, the command says how many have approved, and can agree to what another has edited', async () => {
+  const vote = {
+    by: { kind: 'key', id: 'key_ada' },
+    at: '2026-11-23T12:00:00.000Z',
+    decision: 'edit',
+    argumentsDigest: 'of-the-edit',
+    arguments: { orderId: 'RD-1077', amountUsd: 100 },
+  };
+  await aPendingApproval({ approvers: 2, votes: [vote] }, { body: anApproval({ approvers: 2, votes: [vote] }) });
+  const { out } = await longhaul(['approve', 'apr_1', '--agree', '--yes']);
+  expect(out).toContain('needs    2 people; 1 so far');
+  expect(out).toMatch(/edited {3}by key_ada: .*\n.*orderId/);
+  expect(out).toContain('1 of 2 have approved');
+  expect(bodies()).toEqual([{ decision: 'approve', argumentsDigest: 'of-the-edit' }]);
+});

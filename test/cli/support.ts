@@ -159,7 +159,11 @@ export const aRun = (more: object = {}) => ({
 
 export const anApproval = (more: object = {}) => ({
   id: 'apr_1',
+  code: 'K7QF',
   runId: 'run_1',
+  agent: 'refund-desk',
+  approvers: 1,
+  votes: [],
   step: 2,
   toolCallId: 'toolu_1',
   kind: 'approval',

@@ -23,6 +23,8 @@ test('histories are kept for every shape of a run', () => {
       'simple',
       'sleep',
       'unknown-asked',
+      'approval-contract',
+      'edit-signal',
       'signals',
       'handed-over-middle',
     ]),

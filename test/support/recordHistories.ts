@@ -91,6 +91,30 @@ describe('histories', () => {
     await api.decide(await api.firstApproval(unknown), 'not_happened');
     await keep('unknown-asked', unknown);
 
+    const contract = await aRun(
+      'approval-contract',
+      [calls(['charge', { what: 'a' }]), calls(['charge', { what: 'b' }]), done()],
+      {
+        approve: [{ tool: 'charge' }],
+        approvals: { approvers: 2, expiresAfter: '6s', remindAfter: '1s', escalateAfter: '2s' },
+      },
+    );
+    const { key } = await api.ok<{ key: string }>('POST', '/v1/keys', { name: 'second', roles: ['approver'] });
+    const voted = await api.firstApproval(contract);
+    await api.decide(voted, 'edit', { arguments: { what: 'c' } });
+    await api.decide(voted, 'approve');
+    await new ApiCaller(service.apiUrl, key).decide(voted, 'approve');
+    await keep('approval-contract', contract); // the second question is reminded of, escalated, and expires
+
+    const editing = await aRun('edit-signal', [calls(['charge', { what: 'a' }]), done()], {
+      approve: [{ tool: 'charge' }],
+    });
+    const toEdit = { approvalId: (await api.firstApproval(editing)).id, decision: 'edit' };
+    const editor = service.temporal.workflow.getHandle(`agent-run-${editing}`);
+    await editor.signal('decide', { ...toEdit, arguments: { wat: 1 } });
+    await editor.signal('decide', { ...toEdit, arguments: { what: 'b' } });
+    await keep('edit-signal', editing);
+
     const pausedHold = sink.holdNext('/look');
     const paused = await aRun('paused', [look, done()]);
     await pausedHold.arrived;
