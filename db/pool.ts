@@ -1,7 +1,7 @@
 // Connections and transactions. Everything else in db/ takes the connection it is given.
 import pg from 'pg';
 import type { Pool, PoolClient } from 'pg';
-import { pipelined } from './pipeline.js';
+import { batching } from './batching.js';
 
 /** A pool or a connection inside a transaction: whatever can run a statement. */
 export interface Queryable {
@@ -29,9 +29,12 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     statement_timeout: 30_000,
     idle_in_transaction_session_timeout: 30_000,
     application_name: options.name ?? 'longhaul',
-    pipeline: true,
   });
-  pool.on('connect', pipelined);
+  pool.on('connect', (client) => {
+    batching(client);
+    // One that breaks while it is in use tells its statements, and those tell whoever waits for them.
+    client.on('error', () => undefined);
+  });
   // An idle connection that breaks (server restart) is dropped by the pool; without a listener it would end the process.
   pool.on('error', (err) => options.onError?.(err));
   return pool;

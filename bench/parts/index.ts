@@ -4,6 +4,7 @@ import { serverDefaults } from './serverDefaults.js';
 import { start } from './start.js';
 import { stepCosts } from './steps.js';
 import { throughput } from './throughput.js';
+import { timeline } from './timeline.js';
 import { waiting } from './waiting.js';
 import { walBreakdown } from './walBreakdown.js';
 import { workerStart } from './workerStart.js';
@@ -17,6 +18,7 @@ export const parts = {
   recovery,
   waiting,
   wal: walBreakdown,
+  timeline,
 } as const;
 
 export type PartName = keyof typeof parts;

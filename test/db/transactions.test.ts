@@ -71,6 +71,78 @@ test('a connection is of use after each of these failures', async () => {
   expect(await ids()).toEqual([1]);
 });
 
+test('a statement that failed once is of use again on the same connection', async () => {
+  const single = createPool(database.url, { max: 1 });
+  try {
+    const both = (id: number) => Promise.all([insert(single, id), single.query('SELECT 1 / $1::int AS one', [id])]);
+    await expect(both(0)).rejects.toMatchObject({ code: '22012' });
+    await expect(single.query('SELECT 1 / $1::int AS one', ['no number'])).rejects.toMatchObject({ code: '22P02' });
+    const { rows } = await single.query('SELECT 1 / $1::int AS one', [1]);
+    expect(rows).toEqual([{ one: 1 }]);
+    await withTransaction(single, (tx) => Promise.all([insert(tx, 8), insert(tx, 9)]));
+    expect(await ids()).toEqual([0, 8, 9]);
+  } finally {
+    await single.end();
+  }
+});
+
+test('a value that cannot be sent fails its statement and nothing else', async () => {
+  const circular: { self?: unknown } = {};
+  circular.self = circular;
+  await expect(pool.query('SELECT $1::json AS x', [circular])).rejects.toThrow('circular');
+  const transaction = withTransaction(pool, async (tx) => {
+    await insert(tx, 1);
+    await tx.query('SELECT $1::json AS x', [circular]);
+  });
+  await expect(transaction).rejects.toThrow('circular');
+  expect(await ids()).toEqual([]);
+});
+
+test('values of every kind come back as pg would give them', async () => {
+  const sql = `SELECT $1::int AS int, $2::bigint AS big, $3::timestamptz AS at, $4::json AS json, $5::text[] AS list,
+    $6::bytea AS bytes, $7::text AS nothing, $8::boolean AS yes, $9::jsonb AS object`;
+  const at = new Date('2026-11-23T10:11:12.345Z');
+  const values = [1, 2 ** 40, at, '{"a":[1]}', ['x', 'y,"z'], Buffer.from([0, 255, 7]), null, true, { b: 2 }];
+  for (let use = 1; use <= 3; use++) {
+    const { rows, rowCount, command } = await pool.query(sql, values);
+    expect({ rowCount, command }).toEqual({ rowCount: 1, command: 'SELECT' });
+    expect(rows).toEqual([
+      {
+        ...{ int: 1, big: 2 ** 40, at, json: { a: [1] }, list: ['x', 'y,"z'] },
+        ...{ bytes: Buffer.from([0, 255, 7]), nothing: null, yes: true, object: { b: 2 } },
+      },
+    ]);
+  }
+});
+
+test('statements without values and those with keep their order', async () => {
+  const said = await withTransaction(pool, async (tx) => {
+    void insert(tx, 1);
+    const control = tx.query("UPDATE facts SET said = 'changed'; DELETE FROM facts WHERE id = 99");
+    const { rows } = await tx.query<{ said: string }>('SELECT said FROM facts WHERE id = $1', [1]);
+    await control;
+    return rows[0]?.said;
+  });
+  expect(said).toBe('changed');
+});
+
+test('when the server ends a connection every statement in flight is told, and the pool goes on', async () => {
+  const single = createPool(database.url, { max: 1 });
+  try {
+    const transaction = withTransaction(single, async (tx) => {
+      const { rows } = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', []);
+      const waits = Promise.all([tx.query('SELECT pg_sleep($1)', [60]), insert(tx, 1)]);
+      await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+      return waits;
+    });
+    await expect(transaction).rejects.toMatchObject({ code: '57P01' });
+    await insert(single, 5);
+    expect(await ids()).toEqual([5]);
+  } finally {
+    await single.end();
+  }
+});
+
 test('many transactions on few connections keep their answers apart', async () => {
   const one = (id: number) =>
     withTransaction(pool, async (tx) => {
