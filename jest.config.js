@@ -7,7 +7,7 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/globalSetup.cjs',
   globalTeardown: '<rootDir>/test/support/globalTeardown.cjs',
   maxWorkers: 2,
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   transform: {
     '^.+\\.[tj]s$': [
       '@swc/jest',
