@@ -26,17 +26,22 @@ export async function closeRun(deps: Deps, { agentRunId, outcome }: CloseRunInpu
     const run = await lockRun(tx, agentRunId);
     if (isClosed(run.status)) return { closed: true };
     if (outcome.status === 'completed' && (await hasQueuedMessages(tx, agentRunId))) return { closed: false };
-    await settleOpenCalls(tx, run, outcome);
-    await cancelPendingApprovals(tx, agentRunId);
-    await setRunEnded(tx, agentRunId, {
-      status: outcome.status,
-      ...(outcome.status === 'stopped' ? { stopReason: outcome.reason } : {}),
-      ...(outcome.status === 'failed' ? { error: outcome.error } : {}),
-    });
-    await appendEvents(tx, run, [...limitEvent(run, outcome), terminalEvent(run, outcome)]);
+    await endRun(tx, run, outcome, 'worker');
     deps.conversations.forget(agentRunId);
     return { closed: true };
   });
+}
+
+/** Ends an open run that this transaction has locked. */
+export async function endRun(tx: PoolClient, run: RunRow, outcome: RunOutcome, by: string): Promise<void> {
+  await settleOpenCalls(tx, run, outcome);
+  await cancelPendingApprovals(tx, run.id);
+  await setRunEnded(tx, run.id, {
+    status: outcome.status,
+    ...(outcome.status === 'stopped' ? { stopReason: outcome.reason } : {}),
+    ...(outcome.status === 'failed' ? { error: outcome.error } : {}),
+  });
+  await appendEvents(tx, run, [...limitEvent(run, outcome), terminalEvent(run, outcome, by)]);
 }
 
 /** A call without a result makes the conversation unusable, and this one may be resumed. */
@@ -59,23 +64,23 @@ function limitEvent(run: RunRow, outcome: RunOutcome): NewEvent[] {
   return [{ type: 'limit.reached', actor: systemActor('worker'), step: run.steps, data: { limit: outcome.reason } }];
 }
 
-function terminalEvent(run: RunRow, outcome: RunOutcome): NewEvent {
+function terminalEvent(run: RunRow, outcome: RunOutcome, by: string): NewEvent {
   const totals = { steps: run.steps, toolCalls: run.toolCalls, costUsd: usdOf(run.costNanoUsd) };
   switch (outcome.status) {
     case 'completed':
-      return { type: 'run.completed', actor: systemActor('worker'), data: totals };
+      return { type: 'run.completed', actor: systemActor(by), data: totals };
     case 'stopped': {
       const { reason, detail } = outcome;
       const data = { ...totals, reason, ...(detail === undefined ? {} : { detail }) };
-      return { type: 'run.stopped', actor: systemActor('worker'), data };
+      return { type: 'run.stopped', actor: systemActor(by), data };
     }
     case 'failed':
-      return { type: 'run.failed', actor: systemActor('worker'), data: { ...totals, error: outcome.error } };
+      return { type: 'run.failed', actor: systemActor(by), data: { ...totals, error: outcome.error } };
     case 'cancelled': {
       const asked = run.cancelRequested;
-      const by: Actor = asked?.by ?? { kind: 'signal', id: 'temporal' };
+      const who: Actor = asked?.by ?? { kind: 'signal', id: 'temporal' };
       const data = { ...totals, ...(asked?.reason === undefined ? {} : { reason: asked.reason }) };
-      return { type: 'run.cancelled', actor: by, data };
+      return { type: 'run.cancelled', actor: who, data };
     }
   }
 }

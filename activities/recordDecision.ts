@@ -11,7 +11,7 @@ import { type ToolCallRow, findToolCall, setToolCallArguments } from '../db/tool
 import { keptBlocks, resultOf } from '../tools/result.js';
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
-import { waitForPeople } from './requestApproval.js';
+import { recordedDecision, waitForPeople } from './requestApproval.js';
 
 export interface RecordDecisionInput extends ToolCallInput {
   decision: ApprovalDecision;
@@ -24,7 +24,7 @@ export async function recordDecision(deps: Deps, input: RecordDecisionInput): Pr
     const approval = await findApproval(tx, input.decision.approvalId);
     const call = await findToolCall(tx, run.id, input.toolCallId);
     if (!approval || !call) throw new Error(`no approval ${input.decision.approvalId} in ${run.id}`);
-    if (approval.status !== 'pending') return recorded(approval);
+    if (approval.status !== 'pending') return recordedDecision(approval);
     // A late result has answered while the person did: what really happened stands. Without one, none withdraws.
     const { decision } = input;
     const moot = call.outcome !== null;
@@ -34,16 +34,11 @@ export async function recordDecision(deps: Deps, input: RecordDecisionInput): Pr
         : { ...withoutAnswer(decision), decision: moot ? ('withdraw' as const) : ('expire' as const) };
     await record(tx, run, call, approval, d);
     await waitForPeople(tx, run);
-    return recorded((await findApproval(tx, approval.id)) as ApprovalRow);
+    return recordedDecision((await findApproval(tx, approval.id)) as ApprovalRow);
   });
 }
 
 const withoutAnswer = ({ approvalId, by }: ApprovalDecision) => ({ approvalId, by });
-
-const recorded = (approval: ApprovalRow): RecordedDecision => ({
-  next: approval.grantedDigest === null ? 'settled' : 'execute',
-  status: approval.status,
-});
 
 async function record(
   tx: PoolClient,

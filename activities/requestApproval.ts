@@ -1,9 +1,15 @@
 // A question to a person, asked once: may this call run, what the model wants to know, or what became of a call.
 import type { AgentDefinition } from '../contracts/agent.js';
-import type { PendingApproval, ToolCallInput, Waiting } from '../contracts/agentRun.js';
+import type {
+  AskedQuestion,
+  PendingApproval,
+  RecordedDecision,
+  ToolCallInput,
+  Waiting,
+} from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { systemActor } from '../contracts/events.js';
-import { type ApprovalRow, type NewApproval, insertApproval, pendingApprovals } from '../db/approvals.js';
+import { type ApprovalRow, type NewApproval, findApproval, insertApproval, pendingApprovals } from '../db/approvals.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, lockRun, setRunRunning, setRunStatus } from '../db/runs.js';
@@ -14,8 +20,8 @@ export interface RequestApprovalInput extends ToolCallInput {
   approval: PendingApproval;
 }
 
-/** `settled`: a late result has answered the question before it was asked. */
-export async function requestApproval(deps: Deps, input: RequestApprovalInput): Promise<{ settled: boolean }> {
+/** Asked again, as after a reset of the workflow, it returns what was decided. */
+export async function requestApproval(deps: Deps, input: RequestApprovalInput): Promise<AskedQuestion> {
   return withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, input.agentRunId);
     const call = await findToolCall(tx, run.id, input.toolCallId);
@@ -43,7 +49,7 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
       assignee,
       ...question,
     });
-    if (code === undefined) return { settled: false };
+    if (code === undefined) return { settled: false, ...(await decidedBefore(tx, approvalId)) };
     const waiting = await waitForPeople(tx, run);
     const { rule, reason } = question;
     await appendEvents(tx, run, [
@@ -70,6 +76,17 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
     return { settled: false };
   });
 }
+
+async function decidedBefore(tx: PoolClient, approvalId: string): Promise<Pick<AskedQuestion, 'decided'>> {
+  const approval = await findApproval(tx, approvalId);
+  return approval && approval.status !== 'pending' ? { decided: recordedDecision(approval) } : {};
+}
+
+/** What a decided approval means for its call. */
+export const recordedDecision = (approval: ApprovalRow): RecordedDecision => ({
+  next: approval.grantedDigest === null ? 'settled' : 'execute',
+  status: approval.status,
+});
 
 function questionOf(
   { approvals }: AgentDefinition,

@@ -3,12 +3,13 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { loadConfig, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
+import { apiSweeps } from '../housekeeping/apiSweeps.js';
+import { keepHouse } from '../housekeeping/schedule.js';
 import { createLogger } from '../telemetry/log.js';
 import { ensureAdminKey } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { loadAgents } from './loadAgents.js';
 import { linksTo } from './render.js';
-import { startSweep } from './runStarter.js';
 import { buildServer } from './server.js';
 import { createStreamHub } from './streamHub.js';
 import { createRunWorkflows } from './temporal.js';
@@ -27,16 +28,17 @@ async function main(): Promise<void> {
 
   // Lazy: the API answers what it can while Temporal is away.
   const connection = Connection.lazy({ ...loadClientConnectConfig().connectionOptions, address: temporalAddress });
+  const client = new Client({ connection, namespace: config.temporalNamespace });
   const deps: ApiDeps = {
     pool,
-    workflows: createRunWorkflows(new Client({ connection, namespace: config.temporalNamespace })),
+    workflows: createRunWorkflows(client),
     hub: createStreamHub(databaseUrl, (err) => log.warn({ err }, 'the listening connection broke; it is made again')),
     links: linksTo(config.temporalUiUrl, config.temporalNamespace),
     log,
   };
   const app = await buildServer(deps);
   const url = await app.listen({ host: config.host, port: config.port });
-  const sweep = startSweep(deps);
+  const house = keepHouse(deps, apiSweeps({ ...deps, client }));
   const agents = loadAgents(pool, config.agentsDir, log);
   if (!LOOPBACK.includes(config.host))
     log.warn('listening beyond this machine without TLS: put a proxy with TLS before it');
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
 
   const stop = async (): Promise<void> => {
     agents.stop();
-    await sweep.stop();
+    await house.stop();
     await app.close();
     await deps.hub.close();
     await connection.close();

@@ -1,81 +1,43 @@
-// From a run's row to its workflow. The row comes first; whatever dies in between, the sweep starts the workflow later.
-import type { Logger } from 'pino';
+// From a run's row to its workflow. The row comes first; whatever dies in between, housekeeping starts the workflow.
+import { systemActor } from '../contracts/events.js';
 import { findAgentVersion } from '../db/agents.js';
-import type { Pool } from '../db/pool.js';
-import { type RunRow, findRun, markWorkflowStarted, unstartedRuns, usedOf } from '../db/runs.js';
+import { appendEvents } from '../db/events.js';
+import { withTransaction } from '../db/pool.js';
+import { type RunRow, findRun, lockRun, markWorkflowStarted, usedOf } from '../db/runs.js';
+import { installationId } from '../db/sweeps.js';
 import { runControlOf } from '../harness/runControl.js';
 import type { ApiDeps } from './deps.js';
-import { isServerTrouble } from './errors.js';
 
 type StarterDeps = Pick<ApiDeps, 'pool' | 'workflows' | 'log'>;
 
-/** Idempotent: a workflow that is there already is left alone. */
-export async function startWorkflow({ pool, workflows }: StarterDeps, run: RunRow): Promise<void> {
+/** Idempotent: a workflow that is there already is left alone. False: another process was first. */
+export async function startWorkflow(
+  { pool, workflows }: Omit<StarterDeps, 'log'>,
+  run: RunRow,
+  by: 'api' | 'housekeeping' = 'api',
+): Promise<boolean> {
   const agent = await findAgentVersion(pool, run.tenantId, run.agentName, run.agentVersion);
   if (!agent) throw new Error(`agent ${run.agentName}@${run.agentVersion} is not stored`);
-  await workflows.start(
-    { agentRunId: run.id, control: runControlOf(run, agent.definition, usedOf(run)) },
-    run.execution,
-  );
+  const input = { agentRunId: run.id, control: runControlOf(run, agent.definition, usedOf(run)) };
+  await workflows.start(input, run.execution, await installationId(pool));
   // Read again: a cancel that came before the workflow found nothing to cancel, one that comes from now on does.
   const now = await findRun(pool, run.id);
   if (now?.cancelRequested) await workflows.cancel(run.id);
-  await markWorkflowStarted(pool, run.id);
+  if (by === 'api') return markWorkflowStarted(pool, run.id);
+  return withTransaction(pool, async (tx) => {
+    const locked = await lockRun(tx, run.id);
+    if (!(await markWorkflowStarted(tx, run.id))) return false;
+    const data = { found: 'no workflow', did: 'started it' };
+    await appendEvents(tx, locked, [{ type: 'run.repaired', actor: systemActor(by), data }]);
+    return true;
+  });
 }
 
-/** Like startWorkflow, but trouble is only logged: the run is stored and the sweep will start it. */
+/** Like startWorkflow, but trouble is only logged: the run is stored and housekeeping will start it. */
 export async function tryStartWorkflow(deps: StarterDeps, run: RunRow): Promise<void> {
   try {
     await startWorkflow(deps, run);
   } catch (err) {
-    deps.log.warn({ err, agentRunId: run.id }, 'the workflow could not be started yet; the sweep tries again');
+    deps.log.warn({ err, agentRunId: run.id }, 'the workflow could not be started yet; housekeeping tries again');
   }
-}
-
-const SWEEP_MS = 2000;
-/** Younger runs are being started by the process that made them. In milliseconds. */
-const MIN_AGE_MS = 3000;
-const BATCH = 100;
-
-export async function sweepOnce(deps: StarterDeps, olderThanMs = MIN_AGE_MS): Promise<number> {
-  const runs = await unstartedRuns(deps.pool, olderThanMs, BATCH);
-  let started = 0;
-  for (const run of runs) {
-    try {
-      await startWorkflow(deps, run);
-      deps.log.info({ agentRunId: run.id }, 'the sweep started a run that had no workflow');
-      started += 1;
-    } catch (err) {
-      if (isServerTrouble(err)) throw err; // the rest would only wait as long
-      deps.log.error({ err, agentRunId: run.id }, 'the sweep cannot start this run; the others go on');
-    }
-  }
-  return started;
-}
-
-/** Sweeps until stopped. Several processes may do so at once. */
-export function startSweep(deps: { pool: Pool; workflows: ApiDeps['workflows']; log: Logger }): {
-  stop(): Promise<void>;
-} {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  let sweeping = Promise.resolve();
-  const next = (): void => {
-    if (stopped) return;
-    timer = setTimeout(() => {
-      sweeping = sweep();
-    }, SWEEP_MS);
-  };
-  const sweep = async (): Promise<void> => {
-    await sweepOnce(deps).catch((err: unknown) => deps.log.warn({ err }, 'the sweep failed; it tries again'));
-    next();
-  };
-  next();
-  return {
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await sweeping;
-    },
-  };
 }

@@ -12,6 +12,7 @@ import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
+import { housekeepingRoutes } from './routes/housekeeping.js';
 import { keyRoutes } from './routes/keys.js';
 import { runControlRoutes } from './routes/runControl.js';
 import { runRoutes } from './routes/runs.js';
@@ -53,6 +54,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(approvalRoutes(deps));
       await v1.register(agentRoutes(deps));
       await v1.register(keyRoutes(deps));
+      await v1.register(housekeepingRoutes(deps));
     },
     { prefix: '/v1' },
   );

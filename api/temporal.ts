@@ -30,7 +30,7 @@ export type UpdateAnswer = { ok: true } | UpdateFailure;
 
 export interface RunWorkflows {
   /** Starts this execution (1, and one more at each resume) of the run's workflow unless it is there already. */
-  start(input: AgentRunInput, execution: number): Promise<void>;
+  start(input: AgentRunInput, execution: number, installation: string): Promise<void>;
   /** False: there is no open workflow. */
   cancel(agentRunId: string): Promise<boolean>;
   decideApproval(agentRunId: string, decision: ApprovalDecision, updateId: string): Promise<UpdateAnswer>;
@@ -66,7 +66,7 @@ export function createRunWorkflows(client: Client): RunWorkflows {
     }
   };
   return {
-    async start(input, execution) {
+    async start(input, execution, installation) {
       const { control } = input;
       const workflowId = workflowIdOf(input.agentRunId);
       const options: WorkflowStartOptions = {
@@ -77,7 +77,7 @@ export function createRunWorkflows(client: Client): RunWorkflows {
         // whose last activity has closed the row; its memo tells.
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
-        memo: { execution },
+        memo: { execution, installation },
         workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
         staticSummary: `${control.agentName} · ${input.agentRunId}`,
         typedSearchAttributes: [

@@ -7,6 +7,7 @@ import { addApprovals } from './commands/approvals.js';
 import { addApprove } from './commands/approve.js';
 import { addCancel } from './commands/cancel.js';
 import { addEvents } from './commands/events.js';
+import { addHousekeeping } from './commands/housekeeping.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
 import { addMessage } from './commands/message.js';
@@ -91,6 +92,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addAgents,
   addTools,
   addKeys,
+  addHousekeeping,
 ];
 
 /** For bin/longhaul.mjs. */

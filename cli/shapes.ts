@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { run } from '../contracts/agentRun.js';
 import { approval } from '../contracts/approvals.js';
 import { runEvent } from '../contracts/events.js';
+import { sweepState } from '../contracts/housekeeping.js';
 import { toolDefinition } from '../contracts/tools.js';
 
 export const runAnswer = run.loose();
@@ -50,6 +51,7 @@ export const agentAnswer = z.looseObject({
   definition: z.looseObject({ model: z.string(), description: z.string().optional() }),
 });
 export const toolAnswer = toolDefinition.extend({ available: z.boolean() }).loose();
+export const sweepAnswer = sweepState.loose();
 export const keyAnswer = z.looseObject({
   id: z.string(),
   name: z.string(),

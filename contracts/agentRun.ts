@@ -51,6 +51,10 @@ export const runStopReason = z.enum([
   'max_tokens',
   'unknown_stop_reason',
   'quarantined',
+  // Its workflow ended without it: terminated by a person with access to Temporal, by Temporal's limits, or not there.
+  'workflow_terminated',
+  'workflow_timed_out',
+  'workflow_lost',
 ]);
 export type RunStopReason = z.infer<typeof runStopReason>;
 
@@ -298,6 +302,12 @@ export interface ApprovalDecision {
 export interface RecordedDecision {
   next: 'execute' | 'settled';
   status: string;
+}
+
+/** `settled`: a late result has answered the question before it was asked. `decided`: a person has, before a reset. */
+export interface AskedQuestion {
+  settled: boolean;
+  decided?: RecordedDecision;
 }
 
 export type RunOutcome =

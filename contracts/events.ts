@@ -36,6 +36,7 @@ export const eventTypes = [
   'run.cancelled',
   'signal.ignored',
   'worker.lost',
+  'run.repaired',
 ] as const;
 export const eventType = z.enum(eventTypes);
 export type EventType = z.infer<typeof eventType>;

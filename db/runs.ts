@@ -208,14 +208,17 @@ export async function setCancelRequested(
 ): Promise<void> {
   await tx.query(`UPDATE agent_runs SET cancel_requested = coalesce(cancel_requested, $2::json) WHERE id = $1`, [
     id,
-    JSON.stringify(request),
+    JSON.stringify({ ...request, at: new Date().toISOString() }),
   ]);
 }
 
-export async function markWorkflowStarted(db: Queryable, id: string): Promise<void> {
-  await db.query('UPDATE agent_runs SET workflow_started_at = coalesce(workflow_started_at, now()) WHERE id = $1', [
-    id,
-  ]);
+/** False: it was marked before. */
+export async function markWorkflowStarted(db: Queryable, id: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'UPDATE agent_runs SET workflow_started_at = now() WHERE id = $1 AND workflow_started_at IS NULL',
+    [id],
+  );
+  return rowCount === 1;
 }
 
 /** Runs that have no workflow although their start is older than `olderThanMs`: a process died in between. */
@@ -228,6 +231,60 @@ export async function unstartedRuns(db: Queryable, olderThanMs: number, limit: n
     [olderThanMs, limit],
   );
   return rows;
+}
+
+/** Open runs that a workflow has or had for at least `olderThanMs`, in order of their ids, after `afterId`. */
+export async function openRunsWithWorkflow(
+  db: Queryable,
+  olderThanMs: number,
+  afterId: string,
+  limit: number,
+): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT id FROM agent_runs
+     WHERE status IN ('queued', 'running', 'waiting', 'paused') AND id > $2
+       AND workflow_started_at < now() - $1 * interval '1 millisecond'
+     ORDER BY id LIMIT $3`,
+    [olderThanMs, afterId, limit],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Those of these ids that have a row. */
+export async function knownRuns(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, { tenantId: string; status: RunStatus; erasedAt: Date | null }>> {
+  const { rows } = await db.query<{ id: string; tenantId: string; status: RunStatus; erasedAt: Date | null }>(
+    'SELECT id, tenant_id "tenantId", status, erased_at "erasedAt" FROM agent_runs WHERE id = ANY($1)',
+    [ids],
+  );
+  return new Map(rows.map(({ id, ...run }) => [id, run]));
+}
+
+/** Open runs whose cancel was asked for at least `olderThanMs` ago. */
+export async function runsToBeCancelled(db: Queryable, olderThanMs: number, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT id FROM agent_runs
+     WHERE status IN ('queued', 'running', 'waiting', 'paused') AND workflow_started_at IS NOT NULL
+       AND cancel_requested IS NOT NULL
+       AND coalesce((cancel_requested->>'at')::timestamptz, '-infinity') < now() - $1 * interval '1 millisecond'
+     ORDER BY id LIMIT $2`,
+    [olderThanMs, limit],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Idempotency keys of runs made before; their runs stay. Returns how many were forgotten. */
+export async function forgetIdempotencyKeys(db: Queryable, olderThanMs: number, limit: number): Promise<number> {
+  const { rowCount } = await db.query(
+    `UPDATE agent_runs SET idempotency_key = NULL WHERE id IN (
+       SELECT id FROM agent_runs
+       WHERE idempotency_key IS NOT NULL AND created_at < now() - $1 * interval '1 millisecond'
+       ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+    [olderThanMs, limit],
+  );
+  return rowCount ?? 0;
 }
 
 export async function findRunByIdempotencyKey(

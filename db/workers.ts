@@ -79,6 +79,18 @@ export async function markWorkerLost(db: Queryable, id: string): Promise<void> {
   await db.query('UPDATE workers SET lost_at = now(), lease_until = now() WHERE id = $1 AND stopped_at IS NULL', [id]);
 }
 
+/** Rows of workers that are gone for this long. The last one to offer a tool stays, and says who it was. */
+export async function removeDeadWorkers(db: Queryable, olderThanMs: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `DELETE FROM workers w
+     WHERE lease_until < now() - $1 * interval '1 millisecond'
+       AND NOT EXISTS (SELECT FROM tool_definitions t WHERE t.worker_id = w.id)
+     RETURNING id`,
+    [olderThanMs],
+  );
+  return rows.map((row) => row.id);
+}
+
 /** Is any worker alive? Without one, a decision or message waits. */
 export async function liveWorkers(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ count: number }>(

@@ -1,6 +1,13 @@
 // One step's tool calls: questions to people, timers, and as many executions at once as the agent allows.
 import { CancellationScope, condition } from '@temporalio/workflow';
-import type { OpenToolCall, RunStopReason, StepInput, ToolCallControl, ToolCallInput } from '../contracts/agentRun.js';
+import type {
+  AskedQuestion,
+  OpenToolCall,
+  RunStopReason,
+  StepInput,
+  ToolCallControl,
+  ToolCallInput,
+} from '../contracts/agentRun.js';
 import { executeTool, recordDecision, recordNotice, recordWait, requestApproval } from './activityProxies.js';
 import type { Question, RunState } from './runState.js';
 import { Semaphore } from './semaphore.js';
@@ -79,9 +86,10 @@ async function askPerson(run: RunState, step: StepInput, call: OpenToolCall): Pr
   try {
     if (!call.waits) {
       const input = { ...step, toolCallId: call.toolCallId, approval };
-      const asked = await run.underWay(() => requestApproval(input, call));
-      // A late result came before the question. Older histories have no answer here.
-      if ((asked as typeof asked | undefined)?.settled) return 'settled';
+      // Older histories have no answer here.
+      const asked: AskedQuestion | undefined = await run.underWay(() => requestApproval(input, call));
+      if (asked?.settled) return 'settled';
+      if (asked?.decided) return (question.recorded = asked.decided).next;
     }
     call.waits = true;
     showStatus(run, 'waiting');

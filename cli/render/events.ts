@@ -118,6 +118,8 @@ export function describeEvent(
       return style.yellow(`limit reached: ${text(event, 'limit')}`);
     case 'worker.lost':
       return style.yellow(`a worker died; ${String(data['calls'])} call(s) in flight handed to another`);
+    case 'run.repaired':
+      return style.yellow(`housekeeping found ${text(event, 'found')}: ${text(event, 'did')}`);
     case 'signal.ignored':
       return style.yellow(`signal ${text(event, 'signal')} ignored: ${text(event, 'reason')}`);
     case 'run.completed':

@@ -1,6 +1,7 @@
 // Starting runs and finding them again: one run per key, a workflow for every row, lists in order.
 import { Client, Connection } from '@temporalio/client';
-import { sweepOnce } from '../../api/runStarter.js';
+import { startMissingWorkflows } from '../../housekeeping/runsWithoutWorkflow.js';
+import type { AgentRunInput } from '../../contracts/agentRun.js';
 import { workflowIdOf } from '../../contracts/ids.js';
 import { readMessages } from '../../db/messages.js';
 import { findRun } from '../../db/runs.js';
@@ -142,11 +143,14 @@ describe('when Temporal is away', () => {
     expect((await findRun(alone.deps.pool, id))?.workflowStartedAt).toBeNull();
 
     const back = { pool: alone.deps.pool, workflows: api.deps.workflows, log: alone.deps.log };
-    const swept = await Promise.all([sweepOnce(back, 0), sweepOnce(back, 0), sweepOnce(back, 0)]);
-    expect(Math.max(...swept)).toBe(1);
+    const sweep = () => startMissingWorkflows(back, 0);
+    const swept = await Promise.all([sweep(), sweep(), sweep()]);
+    expect(swept.flat()).toEqual([{ tenantId: 'default', text: `${id} had no workflow; started` }]);
     expect(await describeWorkflow(id)).toMatchObject({ status: { name: 'RUNNING' } });
     expect((await findRun(alone.deps.pool, id))?.workflowStartedAt).not.toBeNull();
-    expect(await sweepOnce(back, 0)).toBe(0);
+    expect(await sweep()).toEqual([]);
+    const repaired = (await alone.call('GET', `/v1/runs/${id}/events`)).body['data'] as { type: string }[];
+    expect(repaired.filter((e) => e.type === 'run.repaired')).toHaveLength(1);
     expect(await readMessages(alone.deps.pool, id)).toEqual([]);
   });
 
@@ -156,7 +160,7 @@ describe('when Temporal is away', () => {
     expect({ status: answer.status, code: codeOf(answer) }).toEqual({ status: 503, code: 'unavailable' });
     expect(answer.headers['retry-after']).toBeDefined();
 
-    await sweepOnce({ pool: alone.deps.pool, workflows: api.deps.workflows, log: alone.deps.log }, 0);
+    await startMissingWorkflows({ pool: alone.deps.pool, workflows: api.deps.workflows, log: alone.deps.log }, 0);
     await waitFor('the cancel to be in history', async () => {
       const { events } = await temporal.workflow.getHandle(workflowIdOf(id)).fetchHistory();
       return events?.some((e) => e.workflowExecutionCancelRequestedEventAttributes) === true;
@@ -168,12 +172,12 @@ describe('when Temporal is away', () => {
     const { id } = await alone.aRun();
     const workflows = {
       ...api.deps.workflows,
-      start: (input: { agentRunId: string }, execution: number) =>
+      start: (input: AgentRunInput, execution: number, installation: string) =>
         input.agentRunId === poison
           ? Promise.reject(new Error('refused for good'))
-          : api.deps.workflows.start(input as never, execution),
+          : api.deps.workflows.start(input, execution, installation),
     };
-    expect(await sweepOnce({ pool: alone.deps.pool, workflows, log: alone.deps.log }, 0)).toBe(1);
+    expect(await startMissingWorkflows({ pool: alone.deps.pool, workflows, log: alone.deps.log }, 0)).toHaveLength(1);
     expect((await findRun(alone.deps.pool, id))?.workflowStartedAt).not.toBeNull();
   });
 

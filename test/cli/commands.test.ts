@@ -184,3 +184,32 @@ test('an id is one part of a path, whatever it contains', async () => {
   await longhaul(['show', '../keys?x=1']);
   expect(service.seen.map((s) => s.path)).toEqual(['/v1/runs/..%2Fkeys%3Fx%3D1']);
 });
+
+test('housekeeping shows each sweep, what it found last, and why one failed', async () => {
+  const now = new Date().toISOString();
+  const sweeps = [
+    { name: 'dead-workers', what: 'removes rows', everySeconds: 600, lastRunAt: now, tookMs: 3 },
+    {
+      name: 'terminated-workflows',
+      what: 'stops runs',
+      everySeconds: 10,
+      lastRunAt: now,
+      tookMs: 9,
+      lastFound: { at: now, count: 1, findings: ['run_1 was waiting'] },
+    },
+    { name: 'orphaned-workspaces', host: 'box', what: 'removes folders', everySeconds: 300, error: 'EACCES' },
+  ];
+  service = await fakeService({ 'GET /v1/housekeeping': { body: { data: sweeps } } });
+  const { code, out } = await longhaul(['housekeeping']);
+  expect(code).toBe(0);
+  for (const said of ['dead-workers', 'nothing', 'run_1 was waiting', 'not yet', 'box', 'EACCES', 'failed']) {
+    expect(out).toContain(said);
+  }
+  const json = await longhaul(['housekeeping', '--json']);
+  expect(
+    json.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual(sweeps);
+});

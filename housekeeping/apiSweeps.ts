@@ -1,0 +1,26 @@
+// The sweeps that every API process runs. One that needs the disk of a worker is in worker/main.ts.
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { RunWorkflows } from '../api/temporal.js';
+import type { Pool } from '../db/pool.js';
+import { deadWorkers } from './deadWorkers.js';
+import { runsWithLostWorkflow, terminatedWorkflows } from './endedOutside.js';
+import { lostCancellations } from './lostCancellations.js';
+import { oldIdempotencyKeys } from './oldIdempotencyKeys.js';
+import { runsWithoutWorkflow } from './runsWithoutWorkflow.js';
+import type { Sweep } from './sweep.js';
+import { createTemporalView } from './temporalView.js';
+import { workflowsWithoutRun } from './workflowsWithoutRun.js';
+
+export function apiSweeps(deps: { pool: Pool; client: Client; workflows: RunWorkflows; log: Logger }): Sweep[] {
+  const all = { ...deps, temporal: createTemporalView(deps.client) };
+  return [
+    runsWithoutWorkflow(all),
+    lostCancellations(all),
+    terminatedWorkflows(all),
+    runsWithLostWorkflow(all),
+    workflowsWithoutRun(all),
+    deadWorkers(deps.pool),
+    oldIdempotencyKeys(deps.pool),
+  ];
+}
