@@ -27,11 +27,10 @@ export async function cancelAgain(deps: CancellationDeps, olderThanMs: number): 
   for (const id of await runsToBeCancelled(deps.pool, olderThanMs, BATCH)) {
     const execution = await deps.temporal.latest(id);
     if (!execution?.isOpen || execution.cancelRequested) continue;
-    if (!(await deps.workflows.cancel(id))) continue;
-    const tenantId = await recordRepair(deps.pool, id, {
-      found: 'a workflow that had not heard of the cancel',
-      did: 'cancelled it',
-    });
+    // Said first: after the run's last event nobody reads on.
+    const repair = { found: 'a workflow that had not heard of the cancel', did: 'cancels it' };
+    const tenantId = await recordRepair(deps.pool, id, repair, { onlyOpen: true });
+    if (tenantId === undefined || !(await deps.workflows.cancel(id))) continue;
     findings.push({ tenantId, text: `${id} was to be cancelled and its workflow had not heard of it; cancelled` });
   }
   return findings;

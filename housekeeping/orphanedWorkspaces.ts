@@ -37,10 +37,8 @@ export async function removeOrphans(deps: WorkspaceDeps, unknownKeptMs: number):
       await rm(folder, { recursive: true, force: true });
       if (run) {
         const repair = { found: `the folder of the erased run on ${deps.host}`, did: 'removed it' };
-        findings.push({
-          tenantId: await recordRepair(deps.pool, id, repair),
-          text: `${id} was erased; folder removed`,
-        });
+        await recordRepair(deps.pool, id, repair);
+        findings.push({ tenantId: run.tenantId, text: `${id} was erased; folder removed` });
       } else {
         findings.push({ tenantId: null, text: `${id} is no run of this database; folder removed` });
       }
