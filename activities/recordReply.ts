@@ -1,6 +1,6 @@
 // After the provider answered: reply verbatim, what it cost, every call judged, in one transaction.
 import { type CallModelResult, type StepInput, type ToolCallControl, isClosed } from '../contracts/agentRun.js';
-import { totalTokens } from '../contracts/conversation.js';
+import { type ContentBlock, totalTokens } from '../contracts/conversation.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import { toolDefaults } from '../contracts/tools.js';
 import { type StandingAnswer, standingAnswers } from '../db/approvals.js';
@@ -12,10 +12,11 @@ import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteModelCall } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
-import { type NewToolCall, insertToolCalls, usedToolCallIds } from '../db/toolCalls.js';
+import { type NewToolCall, insertToolCalls, sameCallsBefore, timesBefore, usedToolCallIds } from '../db/toolCalls.js';
 import { termsOf } from '../harness/approvalTerms.js';
 import { canonicalJson, sha256Hex } from '../harness/canonical.js';
 import { approvalIdOf } from '../harness/ids.js';
+import { LOOP_STEPS, repeatOf } from '../harness/limits/loopGuard.js';
 import { usdOf } from '../harness/limits/money.js';
 import { type JudgedCall, isToolCallId, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
 import { policyFacts } from '../harness/policy/policyFacts.js';
@@ -45,14 +46,15 @@ export async function recordReply(
       const charge = { tokens: totalTokens(reply.usage), costNanoUsd: cost };
       if (isClosed(run.status)) return { stopReason: reply.stopReason, toolCalls: [], ...charge };
       const judged = judge(run, step, prepared, reply, known);
-      const calls = judged.calls.map((call) => planCall(call, step, run, definition));
+      const planned = judged.calls.map((call) => planCall(call, step, run, definition));
+      const { calls, loop } = await watchRejected(tx, run, step, planned, definition.limits.loopGuard !== false);
       const contents = [
         JSON.stringify(judged.content),
         ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
       ];
       const [replyHash = '', ...callHashes] = contents.map((text) => sha256Hex(text));
       const toolCalls = withinWorkflowTask(deps, calls);
-      const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...charge };
+      const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...(loop ? { loop } : {}), ...charge };
       noteModelCall(run, step, { usage: reply.usage, costNanoUsd: cost });
       const events: NewEvent[] = [
         {
@@ -125,6 +127,29 @@ function judge(run: RunRow, step: number, prepared: PreparedStep, reply: ModelRe
   });
 }
 
+/** Calls that come to nothing count as well: a model may repeat one that is refused for ever. */
+async function watchRejected(
+  tx: PoolClient,
+  run: RunRow,
+  step: number,
+  calls: PlannedCall[],
+  guarded: boolean,
+): Promise<{ calls: PlannedCall[]; loop: boolean }> {
+  if (!guarded || !calls.some((call) => call.errorResult !== undefined)) return { calls, loop: false };
+  const same = await sameCallsBefore(tx, run.id, { step, steps: LOOP_STEPS });
+  let loop = false;
+  const watched = calls.map((call): PlannedCall => {
+    if (call.errorResult === undefined) return call;
+    const resultDigest = sha256Hex(call.errorResult);
+    const { nudge, stop } = repeatOf(timesBefore(same, call.row.tool, call.row.argumentsDigest, resultDigest));
+    if (nudge === undefined) return call;
+    loop ||= stop;
+    const content = [...(JSON.parse(call.errorResult) as ContentBlock[]), { type: 'text', text: nudge }];
+    return { ...call, row: { ...call.row, resultDigest }, errorResult: JSON.stringify(content) };
+  });
+  return { calls: watched, loop };
+}
+
 interface PlannedCall {
   row: Omit<NewToolCall, 'argumentsHash' | 'resultHash'>;
   /** Canonical JSON; its SHA-256 is the digest that people approve. */
@@ -164,6 +189,7 @@ function planCall(
       summary: call.summary,
       outcome: verdict === 'reject' ? 'rejected' : null,
       isError: verdict === 'reject' ? true : null,
+      resultDigest: null,
     },
     arguments: canonicalJson(call.arguments),
     errorResult: verdict === 'reject' ? JSON.stringify([{ type: 'text', text: errorText ?? call.reason }]) : undefined,

@@ -7,9 +7,18 @@ import { putContent } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { type RunRow, lockRun } from '../db/runs.js';
-import { type ToolCallRow, countFailedAttempt, findToolCall, settleToolCall } from '../db/toolCalls.js';
+import {
+  type SameCalls,
+  type ToolCallRow,
+  countFailedAttempt,
+  findToolCall,
+  sameCallsBefore,
+  settleToolCall,
+  timesBefore,
+} from '../db/toolCalls.js';
 import { whenBack } from '../db/whenBack.js';
 import { sha256Hex } from '../harness/canonical.js';
+import { LOOP_STEPS, repeatOf } from '../harness/limits/loopGuard.js';
 import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { withdrawQuestion } from './withdrawQuestion.js';
@@ -18,6 +27,8 @@ export interface ToolCallResult {
   outcome: ToolOutcome;
   content: ContentBlock[];
   isError: boolean;
+  /** Of the content, where more is shown to the model than the tool returned. */
+  resultDigest?: string;
 }
 
 export async function recordToolResult(
@@ -25,22 +36,46 @@ export async function recordToolResult(
   input: ToolCallInput,
   claim: Claim,
   result: ToolCallResult,
-): Promise<{ outcome: ToolOutcome }> {
+): Promise<{ outcome: ToolOutcome; loop?: boolean }> {
   const storeOnce = () =>
-    withTransaction(deps.pool, async (tx): Promise<{ outcome: ToolOutcome; doubts?: number }> => {
-      const [run, found] = await Promise.all([
+    withTransaction(deps.pool, async (tx): Promise<{ outcome: ToolOutcome; loop?: boolean; doubts?: number }> => {
+      const [run, found, same] = await Promise.all([
         lockRun(tx, input.agentRunId),
         findToolCall(tx, input.agentRunId, input.toolCallId),
+        sameCallsBefore(tx, input.agentRunId, {
+          step: input.step,
+          steps: LOOP_STEPS,
+          likeCallId: input.toolCallId,
+        }),
       ]);
       const call = found as ToolCallRow;
       if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
-      store(tx, run, call, result, systemActor(deps.workerId), { attempt: claim.attempt });
-      return { outcome: result.outcome, ...(call.doubt === null ? {} : { doubts: call.doubts }) };
+      const { definition } = await deps.agents.of(tx, run);
+      const { watched, loop } = watch(call, result, definition.limits.loopGuard === false ? [] : same);
+      store(tx, run, call, watched, systemActor(deps.workerId), { attempt: claim.attempt });
+      return {
+        outcome: result.outcome,
+        ...(loop ? { loop } : {}),
+        ...(call.doubt === null ? {} : { doubts: call.doubts }),
+      };
     });
   const late = (err: unknown) => deps.log.warn({ err, ...input }, 'a tool result waits for the database');
-  const { outcome, doubts } = await whenBack(storeOnce, late);
+  const { doubts, ...end } = await whenBack(storeOnce, late);
   if (doubts !== undefined) await withdrawQuestion(deps, { ...input, doubts });
-  return { outcome };
+  return end;
+}
+
+/** The result with a word about it, when the same call brought the same one before. */
+function watch(
+  call: ToolCallRow,
+  result: ToolCallResult,
+  same: readonly SameCalls[],
+): { watched: ToolCallResult; loop: boolean } {
+  const resultDigest = sha256Hex(JSON.stringify(result.content));
+  const { nudge, stop } = repeatOf(timesBefore(same, call.tool, call.argumentsDigest, resultDigest));
+  if (nudge === undefined) return { watched: result, loop: false };
+  const content = [...result.content, { type: 'text', text: nudge }];
+  return { watched: { ...result, content, resultDigest }, loop: stop };
 }
 
 /** Settles a call that does not run (any more) with what the model is shown. Call under the run's lock. */
@@ -65,7 +100,7 @@ function store(
   data: Record<string, unknown>,
 ): void {
   if (call.outcome) return;
-  const { outcome, isError } = result;
+  const { outcome, isError, resultDigest = null } = result;
   const ran = call.claimedAt !== null && outcome !== 'rejected';
   const content = JSON.stringify(result.content);
   const resultHash = sha256Hex(content);
@@ -79,7 +114,7 @@ function store(
   atCommit(
     tx,
     putContent(tx, run.id, content),
-    settleToolCall(tx, run.id, call.id, { outcome, resultHash, isError }),
+    settleToolCall(tx, run.id, call.id, { outcome, resultHash, isError, resultDigest }),
     appendEvents(tx, run, [returned], { toolCalls: ran ? 1 : 0 }),
   );
 }

@@ -54,6 +54,8 @@ export const agentLimits = z.strictObject({
   maxToolCalls: z.int().min(0).max(1_000_000).default(200),
   /** From the start of the run. */
   deadline: duration.default('7d'),
+  /** Stops a run that makes the same call with the same result again and again. Absent: true. */
+  loopGuard: z.boolean().optional(),
   /** Tool calls of one step that run at the same time. */
   parallelTools: z.int().min(1).max(64).default(4),
 });

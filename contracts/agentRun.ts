@@ -161,6 +161,8 @@ export interface CarriedState {
   pausedBy: string;
   /** Replies in a row that were cut off inside a tool call. */
   cutOffs: number;
+  /** The step under way is the last: the run goes round in circles. */
+  looping?: boolean;
   /** Status last shown to Temporal's visibility. */
   shown?: RunStatus;
   /** A step in the middle of its tool calls: those without a result. All of them only wait. */
@@ -233,7 +235,9 @@ export interface ToolCallControl {
 }
 
 /** How an execution ended. `asks`: nobody knows whether it happened, and a person is asked before anything goes on. */
-export type ToolCallEnd = { outcome: ToolOutcome } | { outcome: 'asks'; approval: PendingApproval };
+export type ToolCallEnd =
+  /** `loop`: the same call with the same result, once too often. */
+  { outcome: ToolOutcome; loop?: boolean } | { outcome: 'asks'; approval: PendingApproval };
 
 /** A call without a result, and how far it has come. */
 export interface OpenToolCall extends ToolCallControl {
@@ -273,6 +277,8 @@ export type ApprovalNotice = 'reminded' | 'escalated';
 export interface CallModelResult {
   stopReason: ModelStopReason;
   toolCalls: ToolCallControl[];
+  /** Among the calls that were rejected is one that was rejected so once too often. */
+  loop?: boolean;
   /** All tokens billed for this step. */
   tokens: number;
   costNanoUsd: number;

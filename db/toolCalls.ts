@@ -30,12 +30,15 @@ export interface ToolCallRow {
   doubts: number;
   /** A person gave other arguments than the model. */
   edited: boolean;
+  /** Of what the tool returned, where the model is shown more than that. */
+  resultDigest: string | null;
 }
 
 const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
   arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
   failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt", doubt,
-  doubted_at "doubtedAt", doubts, edited`;
+  doubted_at "doubtedAt", doubts, edited,
+  result_digest "resultDigest"`;
 
 export type NewToolCall = Omit<
   ToolCallRow,
@@ -50,13 +53,13 @@ export async function insertToolCalls(
   if (calls.length === 0) return;
   await tx.query(
     `INSERT INTO tool_calls (agent_run_id, id, step, position, tool, effect, verdict, rule, reason, arguments_hash,
-       arguments_digest, summary, outcome, result_hash, is_error, returned_at)
+       arguments_digest, summary, outcome, result_hash, is_error, result_digest, returned_at)
      SELECT $1, id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
-       outcome, result_hash, is_error, CASE WHEN outcome IS NULL THEN NULL ELSE now() END
+       outcome, result_hash, is_error, result_digest, CASE WHEN outcome IS NULL THEN NULL ELSE now() END
      FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[])
+       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::text[])
        AS c (id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
-         outcome, result_hash, is_error)`,
+         outcome, result_hash, is_error, result_digest)`,
     [
       agentRunId,
       calls.map((c) => c.id),
@@ -73,6 +76,7 @@ export async function insertToolCalls(
       calls.map((c) => c.outcome),
       calls.map((c) => c.resultHash),
       calls.map((c) => c.isError),
+      calls.map((c) => c.resultDigest),
     ],
   );
 }
@@ -103,6 +107,49 @@ export async function listToolCalls(
   );
   return rows;
 }
+
+/** Finished calls of a tool with these arguments, and the digests of their results. */
+export interface SameCalls {
+  tool: string;
+  argumentsDigest: string;
+  results: string[];
+}
+
+/**
+ * Finished calls of the `steps` before `step`, after the last wait for a time; only those like `likeCallId`, if given.
+ * Bounded, so that a long run pays no more for it than a short one.
+ */
+export async function sameCallsBefore(
+  db: Queryable,
+  agentRunId: string,
+  { step, steps, likeCallId }: { step: number; steps: number; likeCallId?: string },
+): Promise<SameCalls[]> {
+  const { rows } = await db.query<SameCalls>(
+    `WITH recent AS (
+       SELECT * FROM tool_calls WHERE agent_run_id = $1 AND step BETWEEN greatest(1, $2::int - $3::int) AND $2
+     )
+     SELECT tool, arguments_digest "argumentsDigest", array_agg(coalesce(result_digest, result_hash)) results
+     FROM recent
+     WHERE outcome IS NOT NULL AND result_hash IS NOT NULL
+       AND step > coalesce((SELECT max(step) FROM recent WHERE tool = 'sleep_until' AND outcome IS NOT NULL), 0)
+       AND ($4::text IS NULL OR
+         arguments_digest = (SELECT arguments_digest FROM tool_calls WHERE agent_run_id = $1 AND id = $4))
+     GROUP BY 1, 2`,
+    [agentRunId, step, steps, likeCallId ?? null],
+  );
+  return rows;
+}
+
+export const timesBefore = (
+  same: readonly SameCalls[],
+  tool: string,
+  argumentsDigest: string,
+  result: string,
+): number =>
+  same
+    .filter((calls) => calls.tool === tool && calls.argumentsDigest === argumentsDigest)
+    .flatMap((calls) => calls.results)
+    .filter((digest) => digest === result).length;
 
 /** Which of these ids the run has used already. */
 export async function usedToolCallIds(db: Queryable, agentRunId: string, ids: readonly string[]): Promise<Set<string>> {
@@ -151,12 +198,13 @@ export async function settleToolCall(
   tx: PoolClient,
   agentRunId: string,
   toolCallId: string,
-  result: { outcome: ToolOutcome; resultHash: string; isError: boolean },
+  result: { outcome: ToolOutcome; resultHash: string; isError: boolean; resultDigest: string | null },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `UPDATE tool_calls SET outcome = $3, result_hash = $4, is_error = $5, returned_at = now(), doubt = NULL
+    `UPDATE tool_calls SET outcome = $3, result_hash = $4, is_error = $5, result_digest = $6, returned_at = now(),
+       doubt = NULL
      WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL`,
-    [agentRunId, toolCallId, result.outcome, result.resultHash, result.isError],
+    [agentRunId, toolCallId, result.outcome, result.resultHash, result.isError, result.resultDigest],
   );
   return rowCount === 1;
 }

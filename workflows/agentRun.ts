@@ -68,6 +68,7 @@ async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
     showStatus(run, 'running');
     const { stopReason, toolCalls, ...charge } = await run.underWay(() => callModel(step));
     run.charge(charge);
+    run.watchLoop(charge);
 
     if (toolCalls.length > 0) {
       if (run.cutOffTooOften(stopReason)) return { status: 'stopped', reason: 'max_tokens' };

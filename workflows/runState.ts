@@ -48,6 +48,7 @@ export class RunState {
   // The calls of the step under way that have no result yet, by their ids.
   private openCalls: { step: number; calls: Map<string, OpenToolCall> } | undefined;
   private cutOffs: number;
+  private looping: boolean;
   private activities = 0;
   private leaving = false;
 
@@ -59,6 +60,7 @@ export class RunState {
     this.pauseRecorded = carried?.pauseRecorded ?? false;
     this.shown = carried?.shown;
     this.cutOffs = carried?.cutOffs ?? 0;
+    this.looping = carried?.looping ?? false;
     this.answers = new UpdateAnswers(carried?.answers);
     this.inbox = [...(carried?.inbox ?? [])];
     if (carried?.openStep) this.openStep(carried.openStep.step, carried.openStep.calls);
@@ -102,6 +104,7 @@ export class RunState {
         pauseRecorded: this.pauseRecorded,
         pausedBy: this.pausedBy,
         cutOffs: this.cutOffs,
+        ...(this.looping ? { looping: true } : {}),
         ...(this.shown === undefined ? {} : { shown: this.shown }),
         ...(openCalls ? { openStep: { step: openCalls.step, calls: [...openCalls.calls.values()] } } : {}),
         answers: this.answers.kept(),
@@ -126,6 +129,7 @@ export class RunState {
 
   limitReached(): RunStopReason | undefined {
     const { used, limits } = this.control;
+    if (this.looping) return 'loop';
     if (used.steps >= limits.maxSteps) return 'limit_steps';
     if (used.tokens >= limits.maxTokens) return 'limit_tokens';
     if (used.costNanoUsd >= limits.maxCostNanoUsd) return 'limit_cost';
@@ -144,6 +148,11 @@ export class RunState {
   cutOffTooOften(stopReason: ModelStopReason): boolean {
     this.cutOffs = stopReason === 'tool_use' ? 0 : this.cutOffs + 1;
     return this.cutOffs >= MAX_CUT_OFFS;
+  }
+
+  /** Notes what a reply or the end of a call says about going round in circles. The step is finished all the same. */
+  watchLoop({ loop = false }: { loop?: boolean }): void {
+    this.looping ||= loop;
   }
 
   openStep(step: number, calls: readonly OpenToolCall[]): void {

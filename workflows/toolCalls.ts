@@ -43,7 +43,10 @@ async function runOne(run: RunState, step: StepInput, call: OpenToolCall, slots:
     if (call.next === 'sleep') await sleepUntil(run, call, input);
     comeTo(call, 'execute');
     const end = await slots.with(() => run.underWay(() => executeTool(call, input)));
-    if (end.outcome !== 'asks') break;
+    if (end.outcome !== 'asks') {
+      run.watchLoop(end);
+      break;
+    }
     // Nobody knows whether it happened. Only a person's word that it did not lets it run again.
     comeTo(call, 'ask');
     call.approval = end.approval;

@@ -209,6 +209,7 @@ export async function aQuestion(
         outcome: null,
         resultHash: null,
         isError: null,
+        resultDigest: null,
       },
     ]);
     const expiresAt = new Date(Date.now() + 60_000);
