@@ -51,6 +51,11 @@ const TUNING = [
   ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=1'],
 ];
 
+/** It answers after about a second; on a busy machine after some. In milliseconds. */
+const ANSWER_MS = 25_000;
+/** Starts of a server that does not answer. */
+const STARTS = 3;
+
 export async function startTemporal({
   dataDir,
   binary,
@@ -66,6 +71,28 @@ export async function startTemporal({
     return { ...running(state as State), started: false };
   }
   mkdirSync(files.folder, { recursive: true });
+  for (let start = 1; ; start++) {
+    const next = await spawnServer({ files, state, binary, ui, namespaces, settings });
+    try {
+      await makeReady(next.port, namespaces, files.log, () => isOurs(next.pid, files.database));
+      return { ...running(next), started: true };
+    } catch (err) {
+      // Alive and silent: after a kill it looks for the server it was before, and may find a stranger at its ports.
+      if (start === STARTS || !isOurs(next.pid, files.database)) throw err;
+      await endProcess(next.pid, 5000);
+    }
+  }
+}
+
+async function spawnServer(options: {
+  files: ReturnType<typeof filesOf>;
+  state: Partial<State>;
+  binary: string | undefined;
+  ui: boolean;
+  namespaces: readonly string[];
+  settings: NonNullable<TemporalOptions['settings']>;
+}): Promise<State> {
+  const { files, state, binary, ui, namespaces, settings } = options;
   const port = await portOr(state.port);
   const httpPort = await portOr(state.httpPort);
   const uiPort = ui ? await portOr(state.uiPort ?? undefined) : null;
@@ -84,8 +111,7 @@ export async function startTemporal({
   );
   const next: State = { pid, port, httpPort, uiPort };
   writeState(files.state, next);
-  await makeReady(port, namespaces, files.log, () => isOurs(pid, files.database));
-  return { ...running(next), started: true };
+  return next;
 }
 
 /** Has one run on this data folder, ever? */
@@ -133,7 +159,7 @@ async function makeReady(
       if (!alive()) throw new Error(`Temporal's server ended at once:\n${tailOf(log)}`);
       return Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2 seconds' }).catch(() => undefined);
     },
-    60_000,
+    ANSWER_MS,
   );
   try {
     for (const namespace of namespaces) {
