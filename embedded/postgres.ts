@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
-import { type Cluster, DATABASE, SUPERUSER, clusterOf, createCluster, program } from './postgresCluster.js';
+import { type Cluster, DATABASE, SUPERUSER, clusterOf, createCluster, makeHome, program } from './postgresCluster.js';
 import { isProcess, isReaped, portOr, tailOf, waitFor } from './processes.js';
 import { readState, writeState } from './state.js';
 
@@ -32,6 +32,7 @@ const START_SECONDS = 120;
 /** Starts PostgreSQL, or finds it up already. Makes cluster and database when there are none. */
 export async function startPostgres({ dataDir, durable = true }: PostgresOptions): Promise<RunningPostgres> {
   const cluster = clusterOf(path.resolve(dataDir));
+  makeHome(cluster);
   const state = readState<State>(cluster.stateFile);
   const password = state.password ?? randomBytes(24).toString('base64url');
   if (!existsSync(path.join(cluster.data, 'PG_VERSION'))) {

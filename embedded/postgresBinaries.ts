@@ -53,15 +53,16 @@ function isOpenToAll(folder: string): boolean {
 }
 
 /** The folder for the cluster of a data folder: inside it where the account can go there. */
-export function clusterHome(dataDir: string, account: Account | undefined): string {
-  const home =
-    account === undefined || isOpenToAll(path.dirname(dataDir))
-      ? path.join(dataDir, 'postgres')
-      : path.join(ROOT_HOME, createHash('sha256').update(dataDir).digest('hex').slice(0, 16));
-  if (account && existsSync(dataDir) && home.startsWith(dataDir)) chmodSync(dataDir, statSync(dataDir).mode | 0o011);
+export const clusterHome = (dataDir: string, account: Account | undefined): string =>
+  account === undefined || isOpenToAll(path.dirname(dataDir))
+    ? path.join(dataDir, 'postgres')
+    : path.join(ROOT_HOME, createHash('sha256').update(dataDir).digest('hex').slice(0, 16));
+
+/** Makes that folder, for the account to enter and own. */
+export function makeClusterHome(home: string, dataDir: string, account: Account | undefined): void {
+  if (account && home.startsWith(dataDir)) chmodSync(dataDir, statSync(dataDir).mode | 0o011);
   mkdirSync(home, { recursive: true });
   if (account) chownSync(home, account.uid, account.gid);
-  return home;
 }
 
 /** The folder with initdb, pg_ctl and postgres. */

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { type Account, clusterHome, postgresAccount, postgresBin } from './postgresBinaries.js';
+import { type Account, clusterHome, makeClusterHome, postgresAccount, postgresBin } from './postgresBinaries.js';
 
 const run = promisify(execFile);
 
@@ -39,6 +39,11 @@ export function clusterOf(folder: string): Cluster {
     bin: postgresBin(account),
     account,
   };
+}
+
+/** The folder in which it lies. */
+export function makeHome({ data, stateFile, account }: Cluster): void {
+  makeClusterHome(path.dirname(data), path.dirname(stateFile), account);
 }
 
 /** Beside its place, then moved there: one that is killed half way leaves no cluster. */

@@ -1,14 +1,15 @@
 // `npm run demo` as a user runs it: its own servers, a worker killed inside a payment, one refund, a report.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../../embedded/services.js';
+import { emptyDataDir } from '../embedded/support.js';
 
 /** It starts PostgreSQL, Temporal, API, worker (twice), model and payment service. */
 jest.setTimeout(300_000);
 
 test('the demo kills its worker inside a payment, pays once, is approved, and completes with a report', async () => {
-  const dataDir = mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, 'demo-'));
+  const dataDir = emptyDataDir('demo');
   const demo = spawn(
     process.execPath,
     [path.join(packageRoot(), 'dist', 'examples', 'refund-desk', 'demo.js'), '--yes'],

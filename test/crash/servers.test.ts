@@ -1,5 +1,5 @@
 // Temporal and PostgreSQL are killed with SIGKILL in the middle of runs and started again on the same data.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig } from '../../config/env.js';
 import { startPostgres } from '../../embedded/postgres.js';
@@ -9,6 +9,7 @@ import { type Services, startServices } from '../../embedded/services.js';
 import { startTemporal } from '../../embedded/temporal.js';
 import { ApiCaller, calls, done, scriptOf, sinkAgent } from '../support/service.js';
 import { type Sink, startSink } from '../support/sink.js';
+import { emptyDataDir } from '../embedded/support.js';
 
 // Two servers come back, and everybody finds them again: on a busy machine that takes a while.
 jest.setTimeout(180_000);
@@ -21,7 +22,7 @@ let model: ScriptedModelControl;
 let closeModel: () => Promise<void>;
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, 'servers-'));
+  dataDir = emptyDataDir('servers');
   const scripted = await startScriptedModel();
   closeModel = () => scripted.close();
   model = new ScriptedModelControl(scripted.url);

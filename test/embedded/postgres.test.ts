@@ -158,7 +158,7 @@ test('a first start that is killed half way is repeated from nothing', async () 
   const code = `require(${JSON.stringify(launcher)}).startPostgres({ dataDir: ${JSON.stringify(dataDir)} })`;
   const parent = spawn(process.execPath, ['-e', code], { stdio: 'ignore' });
   const home = path.dirname(clusterOf(dataDir).data);
-  const unfinished = () => readdirSync(home).filter((name) => name.startsWith('data.new-'));
+  const unfinished = () => (existsSync(home) ? readdirSync(home) : []).filter((name) => name.startsWith('data.new-'));
   // initdb writes PG_VERSION first of all, long before there is anything to start.
   await waitFor('initdb to begin', () => unfinished().some((name) => existsSync(path.join(home, name, 'PG_VERSION'))));
   parent.kill('SIGKILL');

@@ -6,13 +6,17 @@ const path = require('node:path');
 const { Client } = require('pg');
 const { startPostgres } = require('../../dist/embedded/postgres.js');
 const { startTemporal } = require('../../dist/embedded/temporal.js');
+const { PREFIX, own, removeLeftovers } = require('./leftovers.cjs');
 const { migrate } = require('../../dist/migrations/migrate.js');
 
 /** More than there are services in all test files. */
 const NAMESPACES = 40;
 
 module.exports = async function globalSetup() {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'longhaul-test-'));
+  for (const folder of removeLeftovers(tmpdir()))
+    process.stderr.write(`removed what a killed test run had left: ${folder}\n`);
+  const dataDir = mkdtempSync(path.join(tmpdir(), PREFIX));
+  own(dataDir);
   process.env.LONGHAUL_TEST_DIR = dataDir;
   try {
     const namespaces = Array.from({ length: NAMESPACES }, (_, i) => `test-${i}`);
