@@ -51,11 +51,6 @@ const TUNING = [
   ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=1'],
 ];
 
-/** It answers after about a second; on a busy machine after some. In milliseconds. */
-const ANSWER_MS = 25_000;
-/** Starts of a server that does not answer. */
-const STARTS = 3;
-
 export async function startTemporal({
   dataDir,
   binary,
@@ -66,21 +61,26 @@ export async function startTemporal({
   mkdirSync(dataDir, { recursive: true });
   const files = filesOf(dataDir);
   const state = readState<State>(files.state);
-  if (state.pid !== undefined && state.port !== undefined && isOurs(state.pid, files.database)) {
-    await makeReady(state.port, namespaces, files.log);
-    return { ...running(state as State), started: false };
-  }
+  if (await isUp(state, namespaces, files)) return { ...running(state as State), started: false };
   mkdirSync(files.folder, { recursive: true });
-  for (let start = 1; ; start++) {
-    const next = await spawnServer({ files, state, binary, ui, namespaces, settings });
-    try {
-      await makeReady(next.port, namespaces, files.log, () => isOurs(next.pid, files.database));
-      return { ...running(next), started: true };
-    } catch (err) {
-      // Alive and silent: after a kill it looks for the server it was before, and may find a stranger at its ports.
-      if (start === STARTS || !isOurs(next.pid, files.database)) throw err;
-      await endProcess(next.pid, 5000);
-    }
+  const next = await spawnServer({ files, state, binary, ui, namespaces, settings });
+  await makeReady(next.port, namespaces, files.log, () => isOurs(next.pid, files.database));
+  return { ...running(next), started: true };
+}
+
+/** A server that was killed a moment ago is still seen for another moment. */
+async function isUp(
+  { pid, port }: Partial<State>,
+  namespaces: readonly string[],
+  files: ReturnType<typeof filesOf>,
+): Promise<boolean> {
+  if (pid === undefined || port === undefined || !isOurs(pid, files.database)) return false;
+  try {
+    await makeReady(port, namespaces, files.log, () => isOurs(pid, files.database));
+    return true;
+  } catch (err) {
+    if (isOurs(pid, files.database)) throw err;
+    return false;
   }
 }
 
@@ -151,7 +151,7 @@ async function makeReady(
   port: number,
   namespaces: readonly string[],
   log: string,
-  alive: () => boolean = () => true,
+  alive: () => boolean,
 ): Promise<void> {
   const connection = await waitFor(
     'Temporal to answer',
@@ -159,7 +159,7 @@ async function makeReady(
       if (!alive()) throw new Error(`Temporal's server ended at once:\n${tailOf(log)}`);
       return Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2 seconds' }).catch(() => undefined);
     },
-    ANSWER_MS,
+    60_000,
   );
   try {
     for (const namespace of namespaces) {
