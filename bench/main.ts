@@ -1,12 +1,11 @@
 // `npm run bench`: what durability costs, on Longhaul and on what it is compared with, in one run on one machine.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../embedded/services.js';
 import { Closing } from './closing.js';
 import { type Options, readOptions } from './options.js';
 import { type PartName, type Results, parts } from './parts/index.js';
-import { stepsHead, stepsRows } from './report/stepsTable.js';
-import { textTable } from './report/table.js';
+import { describeMachine } from './report/machine.js';
+import { keepReport, makeReport, printReport } from './report/report.js';
 import { type Stage, startStage } from './stage.js';
 
 async function main(): Promise<void> {
@@ -22,8 +21,13 @@ async function main(): Promise<void> {
   try {
     console.log('starting PostgreSQL, Temporal, Longhaul and what it is compared with …');
     const stage = await startStage(options, closing);
+    const machine = await describeMachine(stage);
     const results = await measureParts(stage, options);
-    report(stage, results);
+    const report = makeReport(stage, machine, process.argv.slice(2), results);
+    printReport(report);
+    console.log(`\nkept: ${keepReport(report, path.join(packageRoot(), 'bench', 'results'), 'latest')}`);
+    if (options.publish)
+      console.log(`published: ${keepReport(report, path.join(packageRoot(), 'docs', 'bench'), 'report')}`);
   } finally {
     await closing.close();
   }
@@ -45,14 +49,6 @@ async function measurePart(stage: Stage, options: Options, name: PartName): Prom
     console.error(stage.log.slice(-30).join('\n'));
     throw err;
   }
-}
-
-function report(stage: Stage, results: Results): void {
-  const titleOf = (name: string): string => stage.contenders.find((c) => c.name === name)?.title ?? name;
-  if (results.steps) console.log(`\n${textTable(stepsHead, stepsRows(results.steps, titleOf))}`);
-  const folder = path.join(packageRoot(), 'bench', 'results');
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\n`);
 }
 
 main().catch((err: unknown) => {

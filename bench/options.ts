@@ -11,12 +11,14 @@ export interface Options {
   contenders: ContenderName[];
   /** Longhaul's worker writes a CPU profile into this folder when it ends. */
   profileDir: string | undefined;
+  /** Keep the report under docs/bench/ as well. */
+  publish: boolean;
 }
 
 export const HELP = `npm run bench -- [options]
 
 Measures Longhaul, and in the same run a plain loop, one INSERT per operation, and Temporal without Longhaul.
-Takes about half an hour; docs/benchmarks.md explains what is measured and how to read it.
+Takes about 40 minutes; docs/benchmarks.md explains what is measured and how to read it.
 
   --quick              a short form of a few minutes
   --only NAME,…        parts to run; default: all but those marked *
@@ -25,6 +27,7 @@ ${partNames.map((name) => `                         ${name.padEnd(11)}${parts[na
   --steps N,…          lengths of runs, instead of ${full.steps.join(',')}
   --repetitions N      of each length and contender, instead of ${full.repetitions}
   --profile DIR        Longhaul's worker leaves a CPU profile there (Chrome's developer tools open it)
+  --publish            keep the report in docs/bench/ as well
   --help               this text
 
 The result is printed, and kept in bench/results/ as latest.json, latest.md and latest.svg.`;
@@ -40,6 +43,7 @@ export function readOptions(args: readonly string[]): { help: string } | Options
       steps: { type: 'string' },
       repetitions: { type: 'string' },
       profile: { type: 'string' },
+      publish: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -54,6 +58,7 @@ export function readOptions(args: readonly string[]): { help: string } | Options
     parts: names('--only', values.only, partNames) ?? byDefault,
     contenders: names('--contenders', values.contenders, contenderNames) ?? [...contenderNames],
     profileDir: values.profile,
+    publish: values.publish,
   };
 }
 

@@ -14,6 +14,8 @@ export interface Contender {
   ended(run: BenchRun): Promise<void>;
   /** The workflow of a run, if it has one. */
   workflowId?(run: BenchRun): string;
+  /** The PostgreSQL database that it writes, by name. */
+  database?: string;
   /** Which processes work for it. */
   roles(): Roles;
   stop(): Promise<void>;

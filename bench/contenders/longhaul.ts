@@ -82,6 +82,7 @@ export async function startLonghaul(options: LonghaulOptions): Promise<Longhaul>
     name: 'longhaul',
     title: 'Longhaul',
     isEmpty: false,
+    database: new URL(options.databaseUrl).pathname.slice(1),
     services,
     ...workers,
     call,

@@ -33,6 +33,7 @@ export async function startMemoryLoop(options: MemoryLoopOptions): Promise<Conte
       child.send(run);
     },
     ended: async (run) => ends.get(run.key),
+    ...(name === 'insert' ? { database: new URL(databaseUrl).pathname.slice(1) } : {}),
     roles: () => ({ worker: [child.pid], ...(name === 'insert' ? { postgres: [postgresPid] } : {}) }),
     stop: () => child.stop(),
   };

@@ -55,8 +55,8 @@ export class PostgresMeter {
     return this.number(`SELECT count(*) AS n FROM agent_runs WHERE status = 'waiting'`);
   }
 
-  async databaseBytes(): Promise<number> {
-    return this.number('SELECT pg_database_size(current_database()) AS n');
+  async databaseBytes(name: string): Promise<number> {
+    return this.number(`SELECT pg_database_size('${name}') AS n`);
   }
 
   /**

@@ -1,0 +1,60 @@
+// What it was measured on, in words. Figures of two machines, or of one machine on two days, do not compare.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import { packageRoot } from '../../embedded/services.js';
+import type { Stage } from '../stage.js';
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGiB: number;
+  os: string;
+  node: string;
+  postgres: string;
+  temporal: string;
+  commit: string;
+  /** Of one minute: what the machine was doing besides, before anything was started. */
+  loadBefore: number;
+}
+
+export const loadBefore = loadavg()[0] ?? 0;
+
+export async function describeMachine({ postgres, temporal }: Stage): Promise<Machine> {
+  const { serverVersion } = await temporal.workflowService.getSystemInfo({});
+  const list = cpus();
+  return {
+    cpu: list[0]?.model.trim() ?? 'unknown',
+    cores: list.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    os: osName(),
+    node: process.versions.node,
+    postgres: await postgres.version(),
+    temporal: serverVersion ?? 'unknown',
+    commit: commitOf(),
+    loadBefore,
+  };
+}
+
+export const machineText = (m: Machine): string =>
+  `${m.cores} cores (${m.cpu}), ${m.memoryGiB} GiB, ${m.os}, Node ${m.node}, PostgreSQL ${m.postgres} with fsync, ` +
+  `Temporal ${m.temporal} (embedded server), Longhaul ${m.commit}; load before: ${m.loadBefore.toFixed(1)}`;
+
+function osName(): string {
+  const name =
+    existsSync('/etc/os-release') && /^PRETTY_NAME="(.*)"/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  return name === false || name === undefined ? `${process.platform} ${release()}` : name;
+}
+
+function commitOf(): string {
+  try {
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { cwd: packageRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--untracked-files=no') ? ' with changes' : '')
+    );
+  } catch {
+    return 'without git';
+  }
+}
