@@ -1,14 +1,13 @@
 // One model call for one step: look for a stored reply, prepare, ask once, store. Nothing is bought twice.
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { CallModelResult, StepInput } from '../contracts/agentRun.js';
-import { publishDelta } from '../db/deltas.js';
 import { Aborted } from '../providers/anthropic.js';
-import { ModelFailure, type ModelReply } from '../providers/modelProvider.js';
+import { ModelFailure } from '../providers/modelProvider.js';
+import { askModel } from './askModel.js';
 import { ContentErased } from './conversation.js';
-import { DeltaBatch } from './deltaBatch.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
-import { recordAbortedAttempt, recordModelFailure } from './modelFailures.js';
+import { recordAbortedAttempt, recordHeldStep, recordModelFailure } from './modelFailures.js';
 import { type Prepared, type PreparedStep, prepareStep } from './prepareStep.js';
 import { recordReply } from './recordReply.js';
 
@@ -24,9 +23,6 @@ export async function callModel(deps: Deps, input: StepInput): Promise<CallModel
     return await deps.suspects.alone(async () => finish(deps, input, await prepareStep(deps, input, { alone: true })));
   } catch (err) {
     deps.conversations.forget(input.agentRunId);
-    if (err instanceof ModelFailure) throw await recordModelFailure(deps, input, err);
-    if (err instanceof Aborted) await recordAbortedAttempt(deps, input, err.usage);
-    if (err instanceof Aborted) throw aborted();
     if (err instanceof ContentErased) {
       throw ApplicationFailure.create({ type: err.name, message: err.message, nonRetryable: true });
     }
@@ -37,23 +33,28 @@ export async function callModel(deps: Deps, input: StepInput): Promise<CallModel
 }
 
 async function finish(deps: Deps, input: StepInput, prepared: Prepared): Promise<CallModelResult> {
-  if (prepared.kind === 'done') return prepared.result;
-  if (prepared.kind === 'suspect') throw new Error(`step ${input.step} is a suspect though it is alone`);
-  const reply = await ask(deps, input, prepared);
-  return recordReply(deps, input, prepared, reply);
+  switch (prepared.kind) {
+    case 'done':
+      return prepared.result;
+    case 'suspect':
+      throw new Error(`step ${input.step} is a suspect though it is alone`);
+    case 'held':
+      throw await recordHeldStep(deps, input, prepared.key);
+    case 'refused':
+      throw await recordModelFailure(deps, input, prepared.failure, prepared);
+    case 'ask':
+      return recordReply(deps, input, prepared, await ask(deps, input, prepared));
+  }
 }
 
-async function ask(deps: Deps, { agentRunId, step }: StepInput, prepared: PreparedStep): Promise<ModelReply> {
-  const deltas = new DeltaBatch((kind, text) =>
-    publishDelta(deps.pool, { runId: agentRunId, step, attempt: prepared.attempt, kind, text }),
-  );
+async function ask(deps: Deps, input: StepInput, prepared: PreparedStep) {
   try {
-    return await prepared.provider.call(prepared.request, {
-      signal: Context.current().cancellationSignal,
-      onDelta: (kind, text) => deltas.add(kind, text),
-    });
-  } finally {
-    await deltas.end();
+    return await askModel(deps, input, prepared);
+  } catch (err) {
+    if (err instanceof ModelFailure) throw await recordModelFailure(deps, input, err, prepared);
+    if (!(err instanceof Aborted)) throw err;
+    await recordAbortedAttempt(deps, input, prepared, err.usage);
+    throw aborted();
   }
 }
 

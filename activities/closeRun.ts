@@ -4,12 +4,14 @@ import { isClosed } from '../contracts/agentRun.js';
 import { type Actor, type NewEvent, systemActor } from '../contracts/events.js';
 import { cancelPendingApprovals } from '../db/approvals.js';
 import { appendEvents } from '../db/events.js';
+import { findModelCalls } from '../db/modelCalls.js';
 import { hasQueuedMessages } from '../db/messages.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, lockRun, setRunEnded } from '../db/runs.js';
 import { unsettledToolCalls } from '../db/toolCalls.js';
 import { usdOf } from '../harness/limits/money.js';
 import type { Deps } from './deps.js';
+import { billLostAttempts } from './modelBill.js';
 import { settle } from './recordToolResult.js';
 
 export interface CloseRunInput {
@@ -34,6 +36,7 @@ export async function closeRun(deps: Deps, { agentRunId, outcome }: CloseRunInpu
 
 /** Ends an open run that this transaction has locked. */
 export async function endRun(tx: PoolClient, run: RunRow, outcome: RunOutcome, by: string): Promise<void> {
+  if (outcome.status !== 'completed') await billOpenStep(tx, run);
   await settleOpenCalls(tx, run, outcome);
   await cancelPendingApprovals(tx, run.id);
   await setRunEnded(tx, run.id, {
@@ -42,6 +45,13 @@ export async function endRun(tx: PoolClient, run: RunRow, outcome: RunOutcome, b
     ...(outcome.status === 'failed' ? { error: outcome.error } : {}),
   });
   await appendEvents(tx, run, [...limitEvent(run, outcome), terminalEvent(run, outcome, by)]);
+}
+
+/** No further attempt comes that would put a lost one on the bill. */
+async function billOpenStep(tx: PoolClient, run: RunRow): Promise<void> {
+  const step = run.steps + 1;
+  const call = (await findModelCalls(tx, run.id, step)).find((row) => row.step === step);
+  await appendEvents(tx, run, billLostAttempts(tx, run, call), { progress: true });
 }
 
 /** A call without a result makes the conversation unusable, and this one may be resumed. */

@@ -7,6 +7,7 @@ import { getContents, getContentsOfStep, putContent } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { insertMessage, markMessagesRead, readMessages, unreadMessages } from '../db/messages.js';
 import { type ModelCallRow, findModelCalls, recordModelRequest } from '../db/modelCalls.js';
+import { type CircuitKey, troubledCircuits } from '../db/modelCircuits.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteRunning } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
@@ -18,6 +19,8 @@ import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js'
 import type { RunAgent } from './agentCache.js';
 import { type HashedConversation, extend, hashesOf } from './conversation.js';
 import type { Deps } from './deps.js';
+import { billLostAttempts } from './modelBill.js';
+import { type Pass, passTo } from './modelCircuit.js';
 import { isQuarantined, isSuspect, quarantined } from './suspects.js';
 
 export interface PreparedStep {
@@ -26,12 +29,21 @@ export interface PreparedStep {
   provider: ModelProvider;
   request: ModelRequest;
   attempt: number;
+  pass: Pass;
   /** Sequence number of the step's last message: the reply comes after it. */
   lastSeq: number;
 }
 
-/** `done`: an earlier attempt stored the reply. `suspect`: earlier attempts vanished; ask again when alone. */
-export type Prepared = PreparedStep | { kind: 'done'; result: CallModelResult } | { kind: 'suspect' };
+/**
+ * `done`: an earlier attempt stored the reply. `suspect`: earlier attempts vanished; ask again when alone. `held`: the
+ * model is in trouble, and it is not this run's turn. `refused`: this worker cannot ask.
+ */
+export type Prepared =
+  | PreparedStep
+  | { kind: 'done'; result: CallModelResult }
+  | { kind: 'suspect' }
+  | { kind: 'held'; key: CircuitKey }
+  | { kind: 'refused'; failure: ModelFailure; pass: Pass };
 
 export async function prepareStep(
   deps: Deps,
@@ -49,8 +61,16 @@ export async function prepareStep(
     if (call && isQuarantined(call)) throw quarantined(`The model call of step ${step}`);
     if (call && !alone && isSuspect(call)) return { prepared: { kind: 'suspect' as const } };
     const agent = await deps.agents.of(tx, run);
-    const models = deps.models.forModel(agent.definition.model);
-    if (!models.ok) throw new ModelFailure('ModelKeyMissing', models.missing, { retry: 'wait' });
+    const { model } = agent.definition;
+    const models = deps.models.forModel(model);
+    const key = { provider: models.name, model };
+    if (!models.ok) {
+      const failure = new ModelFailure('ModelKeyMissing', models.missing, { retry: 'wait' });
+      const pass = { key, agentRunId, probe: false, troubled: false, at: run.readAt.getTime() };
+      return { prepared: { kind: 'refused' as const, failure, pass } };
+    }
+    const pass = await passTo(tx, key, run, stored.circuits);
+    if (!pass) return { prepared: { kind: 'held' as const, key } };
 
     const added = call ? undefined : userMessage(stored, step, known?.messages.at(-1)?.seq ?? 0);
     if (added) write(tx, run.id, added, stored);
@@ -59,7 +79,7 @@ export async function prepareStep(
     const messages = extend(known?.messages ?? [], rows, agent.headHash, contents);
     const conversation = { messages, hash: (known?.hash ?? RequestHash.begin(agent.head)).extend(messages) };
     return {
-      prepared: record(tx, stored, { step, agent, provider: models.provider, conversation }),
+      prepared: record(tx, stored, { step, agent, provider: models.provider, conversation, pass }),
       shown: conversation,
     };
   });
@@ -79,21 +99,23 @@ interface StoredStep {
   /** Messages that the worker does not know yet, and the contents of the latest. */
   rows: MessageRow[];
   contents: Map<string, Buffer>;
+  circuits: Awaited<ReturnType<typeof troubledCircuits>>;
 }
 
 /** Under the run's lock, in one round trip. */
 async function readStep(tx: PoolClient, agentRunId: string, step: number, afterSeq: number): Promise<StoredStep> {
-  const [run, modelCalls, toolCalls, unread, rows, contents] = await Promise.all([
+  const [run, modelCalls, toolCalls, unread, rows, contents, circuits] = await Promise.all([
     lockRun(tx, agentRunId),
     findModelCalls(tx, agentRunId, step),
     listToolCalls(tx, agentRunId, step - 1, step - 1),
     unreadMessages(tx, agentRunId),
     readMessages(tx, agentRunId, afterSeq),
     getContentsOfStep(tx, agentRunId, step - 1),
+    troubledCircuits(tx),
   ]);
   const call = modelCalls.find((row) => row.step === step);
   const before = modelCalls.find((row) => row.step === step - 1);
-  return { run, call, before, toolCalls, unread, rows, contents };
+  return { run, call, before, toolCalls, unread, rows, contents, circuits };
 }
 
 interface AddedMessage {
@@ -149,10 +171,11 @@ interface Shown {
   agent: RunAgent;
   provider: ModelProvider;
   conversation: HashedConversation;
+  pass: Pass;
 }
 
 function record(tx: PoolClient, { run, call, before }: StoredStep, shown: Shown): PreparedStep {
-  const { step, agent, provider, conversation } = shown;
+  const { step, agent, provider, conversation, pass } = shown;
   const { messages } = conversation;
   const { model } = agent.definition;
   const prefixHash = messages.at(-1)?.prefixHash ?? agent.headHash;
@@ -161,6 +184,7 @@ function record(tx: PoolClient, { run, call, before }: StoredStep, shown: Shown)
   const attempt = (call?.attempts ?? 0) + 1;
   const events: NewEvent[] = [
     ...startedEvent(run),
+    ...billLostAttempts(tx, run, call),
     {
       type: 'model.requested',
       actor: systemActor('worker'),
@@ -175,7 +199,7 @@ function record(tx: PoolClient, { run, call, before }: StoredStep, shown: Shown)
     appendEvents(tx, run, events, { progress: true }),
   );
   const request = buildRequest(agent.head, messages);
-  return { kind: 'ask', agent, provider, request, attempt, lastSeq: messages.at(-1)?.seq ?? 0 };
+  return { kind: 'ask', agent, provider, request, attempt, pass, lastSeq: messages.at(-1)?.seq ?? 0 };
 }
 
 // Current models refuse a thinking block whose prefix changed: better a loud bug here than a 400 in production.

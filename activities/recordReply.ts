@@ -7,9 +7,9 @@ import { type StandingAnswer, standingAnswers } from '../db/approvals.js';
 import { putContents } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { insertMessage } from '../db/messages.js';
-import { findModelCalls, recordModelReply } from '../db/modelCalls.js';
+import { type ModelCallRow, findModelCalls, recordModelReply, usageOfCall } from '../db/modelCalls.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
-import { noteModelCall } from '../db/runProgress.js';
+import { noteBill } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
 import { type NewToolCall, insertToolCalls, sameCallsBefore, timesBefore, usedToolCallIds } from '../db/toolCalls.js';
@@ -24,6 +24,7 @@ import type { ModelReply } from '../providers/modelProvider.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
 import type { Deps } from './deps.js';
+import { type Bill, billAttempt, owedBy } from './modelBill.js';
 import type { PreparedStep } from './prepareStep.js';
 
 export async function recordReply(
@@ -41,12 +42,16 @@ export async function recordReply(
         findModelCalls(tx, agentRunId, step),
         whatIsKnown(tx, agentRunId, reply),
       ]);
-      const stored = modelCalls.find((call) => call.step === step)?.result;
-      if (stored) return stored; // another attempt was first; its reply stands
-      const charge = { tokens: totalTokens(reply.usage), costNanoUsd: cost };
-      if (isClosed(run.status)) return { stopReason: reply.stopReason, toolCalls: [], ...charge };
+      const call = modelCalls.find((row) => row.step === step) as ModelCallRow;
+      if (call.result && call.replyAttempt === prepared.attempt) return call.result; // this very transaction, repeated
+      const owed = owedBy(call, prepared.attempt, reply.usage);
+      const charge = billOfStep(call, owed);
+      if (call.result || isClosed(run.status)) {
+        if (!owed.counted || totalTokens(owed.usage) > 0) await discard(tx, run, call, prepared, reply);
+        return call.result ?? { stopReason: reply.stopReason, toolCalls: [], ...charge };
+      }
       const judged = judge(run, step, prepared, reply, known);
-      const planned = judged.calls.map((call) => planCall(call, step, run, definition));
+      const planned = judged.calls.map((judgedCall) => planCall(judgedCall, step, run, definition));
       const { calls, loop } = await watchRejected(tx, run, step, planned, definition.limits.loopGuard !== false);
       const contents = [
         JSON.stringify(judged.content),
@@ -55,7 +60,8 @@ export async function recordReply(
       const [replyHash = '', ...callHashes] = contents.map((text) => sha256Hex(text));
       const toolCalls = withinWorkflowTask(deps, calls);
       const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...(loop ? { loop } : {}), ...charge };
-      noteModelCall(run, step, { usage: reply.usage, costNanoUsd: cost });
+      run.steps = step;
+      noteBill(run, owed);
       const events: NewEvent[] = [
         {
           type: 'model.replied',
@@ -84,11 +90,11 @@ export async function recordReply(
         }),
         insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes)),
         recordModelReply(tx, agentRunId, step, {
+          attempt: prepared.attempt,
           replyHash,
           stopReason: reply.stopReason,
           providerRequestId: reply.providerRequestId,
-          usage: reply.usage,
-          costNanoUsd: cost,
+          owed,
           result,
         }),
         appendEvents(tx, run, events, { progress: true }),
@@ -96,6 +102,26 @@ export async function recordReply(
       return result;
     });
   return whenBack(storeOnce, (err) => deps.log.warn({ err, agentRunId, step }, 'a reply waits for the database'));
+}
+
+/** All that the step has cost, with the attempts before this one: what counts against the limits. */
+const billOfStep = (call: ModelCallRow, owed: Bill): Pick<CallModelResult, 'tokens' | 'costNanoUsd'> => ({
+  tokens: totalTokens(usageOfCall(call)) + totalTokens(owed.usage),
+  costNanoUsd: call.costNanoUsd + owed.costNanoUsd,
+});
+
+/** Another attempt was first, and its reply stands; or the run has ended. This one is paid all the same. */
+async function discard(
+  tx: PoolClient,
+  run: RunRow,
+  call: ModelCallRow,
+  { attempt }: PreparedStep,
+  reply: ModelReply,
+): Promise<void> {
+  const message = call.result ? 'another attempt was first; its reply stands' : 'the run had ended';
+  const data = { type: 'ReplyDiscarded', message, attempt, ...billAttempt(tx, run, call, attempt, reply.usage) };
+  const event: NewEvent = { type: 'model.failed', actor: systemActor('worker'), step: call.step, data };
+  await appendEvents(tx, run, [event], { progress: true });
 }
 
 interface KnownOfRun {

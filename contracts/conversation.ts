@@ -44,6 +44,13 @@ export const addUsage = (a: Usage, b: Usage): Usage => ({
   cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
 });
 
+export const subtractUsage = (a: Usage, b: Usage): Usage => ({
+  inputTokens: a.inputTokens - b.inputTokens,
+  outputTokens: a.outputTokens - b.outputTokens,
+  cacheReadTokens: a.cacheReadTokens - b.cacheReadTokens,
+  cacheWriteTokens: a.cacheWriteTokens - b.cacheWriteTokens,
+});
+
 /** All tokens of a call; what `maxTokens` counts. */
 export const totalTokens = (u: Usage): number =>
   u.inputTokens + u.outputTokens + u.cacheReadTokens + u.cacheWriteTokens;

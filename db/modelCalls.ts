@@ -23,6 +23,15 @@ export interface ModelCallRow {
   cacheReadTokens: number;
   cacheWriteTokens: number;
   costNanoUsd: number;
+  /** What attempts have cost whose end is not recorded, by attempt. */
+  openUsage: Record<string, Usage> | null;
+  /** What is on the bill of attempts other than the one whose reply is stored, lost ones among them. */
+  chargedUsage: Record<string, Usage> | null;
+  replyAttempt: number | null;
+  /** Since when attempts have failed, how many in a row, and how many of the last were no valid messages. */
+  failingSince: Date | null;
+  failures: number;
+  brokenReplies: number;
   result: CallModelResult | null;
   requestedAt: Date;
   repliedAt: Date | null;
@@ -31,8 +40,16 @@ export interface ModelCallRow {
 const COLUMNS = `step, model, attempts, failed_attempts "failedAttempts", request_hash "requestHash", prefix_hash "prefixHash", shown,
   reply_hash "replyHash", stop_reason "stopReason", provider_request_id "providerRequestId",
   input_tokens "inputTokens", output_tokens "outputTokens", cache_read_tokens "cacheReadTokens",
-  cache_write_tokens "cacheWriteTokens", cost_nano_usd "costNanoUsd", result, requested_at "requestedAt",
+  cache_write_tokens "cacheWriteTokens", cost_nano_usd "costNanoUsd", open_usage "openUsage", charged_usage "chargedUsage",
+  reply_attempt "replyAttempt", failing_since "failingSince", failures, broken_replies "brokenReplies", result, requested_at "requestedAt",
   replied_at "repliedAt"`;
+
+export const usageOfCall = (call: ModelCallRow): Usage => ({
+  inputTokens: call.inputTokens,
+  outputTokens: call.outputTokens,
+  cacheReadTokens: call.cacheReadTokens,
+  cacheWriteTokens: call.cacheWriteTokens,
+});
 
 /** The rows of this step and the one before, if any. */
 export async function findModelCalls(db: Queryable, agentRunId: string, step: number): Promise<ModelCallRow[]> {
@@ -72,11 +89,43 @@ export async function recordModelRequest(
   return (rows[0] as { attempts: number }).attempts;
 }
 
-export async function countFailedModelAttempt(tx: PoolClient, agentRunId: string, step: number): Promise<void> {
+/** An attempt that we ended ourselves: it says nothing about the model. */
+export async function countEndedModelAttempt(tx: PoolClient, agentRunId: string, step: number): Promise<void> {
   await tx.query(
     `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1)
      WHERE agent_run_id = $1 AND step = $2`,
     [agentRunId, step],
+  );
+}
+
+export async function countFailedModelAttempt(
+  tx: PoolClient,
+  agentRunId: string,
+  step: number,
+  { broken }: { broken: boolean },
+): Promise<void> {
+  await tx.query(
+    `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1), failures = failures + 1,
+       failing_since = coalesce(failing_since, now()), broken_replies = CASE WHEN $3 THEN broken_replies + 1 ELSE 0 END
+     WHERE agent_run_id = $1 AND step = $2`,
+    [agentRunId, step, broken],
+  );
+}
+
+/**
+ * A reply has begun: what it costs so far outlives the worker. Not waited for by the disk, since it only has to survive
+ * a process of ours.
+ */
+export async function noteReplyBegun(
+  db: Queryable,
+  agentRunId: string,
+  { step, attempt, usage }: { step: number; attempt: number; usage: Usage },
+): Promise<void> {
+  await db.query(
+    `WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+     UPDATE model_calls SET open_usage = coalesce(open_usage, '{}') || jsonb_build_object($3::text, $4::jsonb)
+     FROM quick WHERE agent_run_id = $1 AND step = $2`,
+    [agentRunId, step, String(attempt), JSON.stringify(usage)],
   );
 }
 
@@ -85,17 +134,17 @@ export async function recordModelReply(
   agentRunId: string,
   step: number,
   reply: {
+    attempt: number;
     replyHash: string;
     stopReason: string;
     providerRequestId: string | null;
-    usage: Usage;
-    costNanoUsd: number;
+    owed: { usage: Usage; costNanoUsd: number };
     result: CallModelResult;
   },
 ): Promise<void> {
   await tx.query(
     `UPDATE model_calls SET reply_hash = $3, stop_reason = $4, provider_request_id = $5, result = $6, replied_at = now(),
-       ${chargeFrom(7)}
+       reply_attempt = $7::int, open_usage = nullif(open_usage - $7::text, '{}'), ${chargeFrom(8)}
      WHERE agent_run_id = $1 AND step = $2`,
     [
       agentRunId,
@@ -104,7 +153,8 @@ export async function recordModelReply(
       reply.stopReason,
       reply.providerRequestId,
       JSON.stringify(reply.result),
-      ...chargeValues(reply.usage, reply.costNanoUsd),
+      reply.attempt,
+      ...chargeValues(reply.owed.usage, reply.owed.costNanoUsd),
     ],
   );
 }
@@ -122,17 +172,32 @@ const chargeValues = (usage: Usage, costNanoUsd: number): number[] => [
   costNanoUsd,
 ];
 
-/** Adds what one attempt was billed, whether it brought a reply or died. */
+/** Adds what an attempt without a reply still owes; `usage` is all that it cost. */
 export async function chargeAttempt(
   tx: PoolClient,
   agentRunId: string,
   step: number,
-  usage: Usage,
-  costNanoUsd: number,
+  attempt: number,
+  { usage, owed }: { usage: Usage; owed: { usage: Usage; costNanoUsd: number } },
 ): Promise<void> {
-  await tx.query(`UPDATE model_calls SET ${chargeFrom(3)} WHERE agent_run_id = $1 AND step = $2`, [
-    agentRunId,
-    step,
-    ...chargeValues(usage, costNanoUsd),
-  ]);
+  await tx.query(
+    `UPDATE model_calls SET open_usage = nullif(open_usage - $3::text, '{}'),
+       charged_usage = coalesce(charged_usage, '{}') || jsonb_build_object($3::text, $4::jsonb), ${chargeFrom(5)}
+     WHERE agent_run_id = $1 AND step = $2`,
+    [agentRunId, step, String(attempt), JSON.stringify(usage), ...chargeValues(owed.usage, owed.costNanoUsd)],
+  );
+}
+
+/** Adds what the lost attempts had cost: all whose end is not recorded. */
+export async function chargeLostAttempts(
+  tx: PoolClient,
+  agentRunId: string,
+  step: number,
+  owed: { usage: Usage; costNanoUsd: number },
+): Promise<void> {
+  await tx.query(
+    `UPDATE model_calls SET charged_usage = coalesce(charged_usage, '{}') || open_usage, open_usage = NULL, ${chargeFrom(3)}
+     WHERE agent_run_id = $1 AND step = $2`,
+    [agentRunId, step, ...chargeValues(owed.usage, owed.costNanoUsd)],
+  );
 }

@@ -1,5 +1,6 @@
 // What a step changes on its run's row. The row is locked and at hand, so it is changed in memory, and appendEvents writes
 // it together with the head of the chain: one version of the row per transaction.
+import type { Waiting } from '../contracts/agentRun.js';
 import type { Usage } from '../contracts/conversation.js';
 import type { RunRow } from './runs.js';
 
@@ -35,13 +36,17 @@ export function noteRunning(run: RunRow): void {
   run.startedAt ??= new Date();
 }
 
-export function noteModelCall(
+export function noteWaiting(run: RunRow, waiting: Waiting): void {
+  run.status = 'waiting';
+  run.waiting = waiting;
+}
+
+/** What an attempt cost. `counted`: it is among the model calls already. */
+export function noteBill(
   run: RunRow,
-  step: number,
-  { usage, costNanoUsd }: { usage: Usage; costNanoUsd: number },
+  { usage, costNanoUsd, counted }: { usage: Usage; costNanoUsd: number; counted: boolean },
 ): void {
-  run.steps = step;
-  run.modelCalls += 1;
+  if (!counted) run.modelCalls += 1;
   run.inputTokens += usage.inputTokens;
   run.outputTokens += usage.outputTokens;
   run.cacheReadTokens += usage.cacheReadTokens;

@@ -1,6 +1,5 @@
 // Rows of agent_runs. A transaction that appends events locks the run's row first (lockRun).
 import type { RunStatus, RunStopReason, Used, Waiting } from '../contracts/agentRun.js';
-import type { Usage } from '../contracts/conversation.js';
 import type { Actor } from '../contracts/events.js';
 import type { ToolDefinition } from '../contracts/tools.js';
 import type { PoolClient, Queryable } from './pool.js';
@@ -43,6 +42,8 @@ export interface RunRow {
   startedAt: Date | null;
   endedAt: Date | null;
   erasedAt: Date | null;
+  /** PostgreSQL's time when the row was read, under its lock if it was locked: the clock that counts. */
+  readAt: Date;
 }
 
 export const RUN_COLUMNS = `id, tenant_id "tenantId", agent_name "agentName", agent_version "agentVersion", tools, status,
@@ -53,7 +54,7 @@ export const RUN_COLUMNS = `id, tenant_id "tenantId", agent_name "agentName", ag
   cache_read_tokens "cacheReadTokens", cache_write_tokens "cacheWriteTokens", cost_nano_usd "costNanoUsd",
   last_seq "lastSeq", last_hash "lastHash", workflow_started_at "workflowStartedAt", execution,
   cancel_requested "cancelRequested", start_at "startAt", created_at "createdAt", started_at "startedAt",
-  ended_at "endedAt", erased_at "erasedAt"`;
+  ended_at "endedAt", erased_at "erasedAt", clock_timestamp() "readAt"`;
 
 export async function findRun(db: Queryable, id: string): Promise<RunRow | undefined> {
   const { rows } = await db.query<RunRow>(`SELECT ${RUN_COLUMNS} FROM agent_runs WHERE id = $1`, [id]);
@@ -135,29 +136,6 @@ export async function setRunRunning(tx: PoolClient, id: string): Promise<void> {
   );
 }
 
-export async function chargeModelCall(
-  tx: PoolClient,
-  id: string,
-  charge: { usage: Usage; costNanoUsd: number; finishedStep?: number },
-): Promise<void> {
-  await tx.query(
-    `UPDATE agent_runs SET model_calls = model_calls + 1, steps = coalesce($2, steps),
-       input_tokens = input_tokens + $3, output_tokens = output_tokens + $4,
-       cache_read_tokens = cache_read_tokens + $5, cache_write_tokens = cache_write_tokens + $6,
-       cost_nano_usd = cost_nano_usd + $7
-     WHERE id = $1`,
-    [
-      id,
-      charge.finishedStep ?? null,
-      charge.usage.inputTokens,
-      charge.usage.outputTokens,
-      charge.usage.cacheReadTokens,
-      charge.usage.cacheWriteTokens,
-      charge.costNanoUsd,
-    ],
-  );
-}
-
 export async function setRunEnded(
   tx: PoolClient,
   id: string,
@@ -183,9 +161,11 @@ export async function reopenRun(
     [id],
   );
   // A step that was given up is given another chance.
-  await tx.query('UPDATE model_calls SET failed_attempts = attempts WHERE agent_run_id = $1 AND replied_at IS NULL', [
-    id,
-  ]);
+  await tx.query(
+    `UPDATE model_calls SET failed_attempts = attempts, failures = 0, failing_since = NULL, broken_replies = 0
+     WHERE agent_run_id = $1 AND replied_at IS NULL`,
+    [id],
+  );
 }
 
 export async function setRunLimits(

@@ -15,6 +15,8 @@ import type { CallOptions, ModelProvider, ModelReply } from './modelProvider.js'
 export interface AnthropicOptions {
   apiKey: string;
   baseUrl?: string;
+  /** Longest silence within a stream, in milliseconds. */
+  stallMs?: number;
   log?: {
     debug(...args: unknown[]): void;
     info(...args: unknown[]): void;
@@ -29,7 +31,10 @@ const HEADERS_TIMEOUT_MS = 120_000;
 const STALL_TIMEOUT_MS = 100_000;
 
 export function createAnthropicProvider(options: AnthropicOptions): ModelProvider {
-  const dispatcher = new Agent({ bodyTimeout: STALL_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS });
+  const dispatcher = new Agent({
+    bodyTimeout: options.stallMs ?? STALL_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+  });
   const client = new Anthropic({
     apiKey: options.apiKey,
     maxRetries: 0, // Temporal owns every retry
@@ -47,14 +52,19 @@ type StreamParams = Parameters<Anthropic['beta']['messages']['stream']>[0];
 async function callOnce(
   client: Anthropic,
   request: ModelRequest,
-  { signal, onDelta }: CallOptions,
+  { signal, onStart, onDelta }: CallOptions,
 ): Promise<ModelReply> {
   signal.throwIfAborted();
   let billed: Usage | undefined;
   try {
     const stream = client.beta.messages.stream(request as unknown as StreamParams, { signal });
     stream.on('streamEvent', (event) => {
-      if (event.type === 'message_start') billed = usageOf(event.message.usage);
+      if (event.type === 'message_start') {
+        billed = usageOf(event.message.usage);
+        onStart?.(billed);
+      }
+      // The last event but one: what follows it costs nothing more.
+      if (event.type === 'message_delta' && billed) billed = { ...billed, outputTokens: event.usage.output_tokens };
     });
     if (onDelta) {
       stream.on('text', (text) => onDelta('text', text));

@@ -4,11 +4,19 @@ import type { ModelFailureType } from '../contracts/failures.js';
 import type { Usage } from '../contracts/conversation.js';
 import { ModelFailure } from './modelProvider.js';
 
+/** `wait`: an operator must act; the run waits and tries now and then. */
 type Retry = 'soon' | 'wait' | 'never';
 type Verdict = readonly [type: ModelFailureType, retry: Retry];
 
-/** `wait`: an operator must act; the run waits and tries now and then. */
-const BY_STATUS: Record<number, Verdict> = {
+/** By the first that is there: the error's code, the status, the error's type (inside a stream), what was thrown. */
+export const failureTable = {
+  // Codes: what their status alone does not tell.
+  enforced_spend_limit_reached: ['ModelSpendLimitReached', 'wait'],
+  contract_spend_limit_reached: ['ModelSpendLimitReached', 'wait'],
+  organization_on_hold: ['ModelAuthenticationFailed', 'never'],
+  cmek_key_disabled: ['ModelAuthenticationFailed', 'wait'],
+  cmek_key_network_blocked: ['ModelAuthenticationFailed', 'wait'],
+  // Statuses, before the stream begins.
   400: ['ModelRequestRejected', 'never'],
   401: ['ModelAuthenticationFailed', 'never'],
   402: ['ModelSpendLimitReached', 'wait'],
@@ -20,27 +28,34 @@ const BY_STATUS: Record<number, Verdict> = {
   422: ['ModelRequestRejected', 'never'],
   429: ['ModelRateLimited', 'soon'],
   529: ['ModelOverloaded', 'soon'],
-};
-
-/** An error inside a stream that began with 200 has no status, only a type. */
-const BY_TYPE: Record<string, Verdict> = {
-  overloaded_error: ['ModelOverloaded', 'soon'],
-  rate_limit_error: ['ModelRateLimited', 'soon'],
-  api_error: ['ModelOverloaded', 'soon'],
-  timeout_error: ['ModelUnreachable', 'soon'],
-  authentication_error: ['ModelAuthenticationFailed', 'never'],
-  permission_error: ['ModelAuthenticationFailed', 'never'],
-  billing_error: ['ModelSpendLimitReached', 'wait'],
+  '4xx': ['ModelRequestRejected', 'never'],
+  '5xx': ['ModelOverloaded', 'soon'],
+  // Types: an error event inside a stream that began with 200 has no status.
   invalid_request_error: ['ModelRequestRejected', 'never'],
+  authentication_error: ['ModelAuthenticationFailed', 'never'],
+  billing_error: ['ModelSpendLimitReached', 'wait'],
+  permission_error: ['ModelAuthenticationFailed', 'never'],
   not_found_error: ['ModelNotFound', 'never'],
   request_too_large: ['ModelRequestTooLarge', 'never'],
-};
+  rate_limit_error: ['ModelRateLimited', 'soon'],
+  timeout_error: ['ModelUnreachable', 'soon'],
+  api_error: ['ModelOverloaded', 'soon'],
+  overloaded_error: ['ModelOverloaded', 'soon'],
+  'unknown type': ['ModelOverloaded', 'soon'],
+  // Without an answer of the API, or with half of one.
+  'prompt too long': ['ModelRequestTooLarge', 'never'],
+  'no connection': ['ModelUnreachable', 'soon'],
+  'stream cut or silent': ['ModelUnreachable', 'soon'],
+  'reply that is no message': ['ModelReplyBroken', 'soon'],
+} as const satisfies Record<string, Verdict>;
+const verdicts: Record<FailureRow, Verdict> = failureTable;
+export type FailureRow = `${keyof typeof failureTable}`;
 
-const SPEND_CODES = new Set(['enforced_spend_limit_reached']);
 const PROMPT_TOO_LONG = /prompt is too long|exceeds? the (?:context|maximum)/i;
 
+/** `usage`: what the attempt had been billed when it failed. */
 export function classifyFailure(err: unknown, usage?: Usage): ModelFailure {
-  const [type, retry] = verdictOf(err);
+  const [type, retry] = asTheProviderWants(verdicts[rowOf(err)], err);
   const retryAfterMs = err instanceof APIError ? retryDelayOf(err.headers) : undefined;
   const message = err instanceof Error ? err.message : String(err);
   return new ModelFailure(type, message.slice(0, 2000), {
@@ -51,32 +66,33 @@ export function classifyFailure(err: unknown, usage?: Usage): ModelFailure {
   });
 }
 
-function verdictOf(err: unknown): Verdict {
-  if (err instanceof APIConnectionError) return ['ModelUnreachable', 'soon'];
-  if (err instanceof APIError) return verdictOfApiError(err);
-  if (err instanceof AnthropicError) {
-    // A socket cut in the stream, a stream without its end, or tool arguments that are no JSON.
-    return err.cause instanceof SyntaxError || /json/i.test(err.message)
-      ? ['ModelReplyBroken', 'soon']
-      : ['ModelUnreachable', 'soon'];
-  }
-  return ['ModelUnreachable', 'soon']; // undici's own errors: body time-out, reset, refused
+export function rowOf(err: unknown): FailureRow {
+  if (err instanceof APIConnectionError) return 'no connection';
+  if (err instanceof APIError) return rowOfApiError(err);
+  if (!(err instanceof AnthropicError)) return 'stream cut or silent'; // undici's own: body time-out, reset
+  const noMessage = err.cause instanceof SyntaxError || /json/i.test(err.message);
+  return noMessage ? 'reply that is no message' : 'stream cut or silent';
 }
 
-function verdictOfApiError(err: APIError): Verdict {
-  if (err.errorCode !== null && SPEND_CODES.has(err.errorCode)) return ['ModelSpendLimitReached', 'wait'];
-  if (err.status === 400 && PROMPT_TOO_LONG.test(err.message)) return ['ModelRequestTooLarge', 'never'];
-  const verdict =
-    err.status === undefined
-      ? BY_TYPE[err.type ?? '']
-      : (BY_STATUS[err.status] ?? (err.status >= 500 ? serverError : undefined));
-  const asked = err.headers?.get('x-should-retry');
-  if (verdict && verdict[1] === 'never' && asked === 'true') return [verdict[0], 'soon'];
-  if (verdict && verdict[1] === 'soon' && asked === 'false') return [verdict[0], 'never'];
-  return verdict ?? (err.status === undefined ? serverError : ['ModelRequestRejected', 'never']);
+function rowOfApiError({ errorCode, status, type, message }: APIError): FailureRow {
+  if (isRow(errorCode)) return errorCode;
+  if (status === undefined) return isRow(type) ? type : 'unknown type';
+  if (status === 400 && PROMPT_TOO_LONG.test(message)) return 'prompt too long';
+  const exact = String(status);
+  if (isRow(exact)) return exact;
+  return status >= 500 ? '5xx' : '4xx';
 }
 
-const serverError: Verdict = ['ModelOverloaded', 'soon'];
+const isRow = (key: string | null | undefined): key is FailureRow =>
+  typeof key === 'string' && Object.hasOwn(failureTable, key);
+
+/** The provider's own word on whether to try again goes before the table's. An operator's turn stays one. */
+function asTheProviderWants([type, retry]: Verdict, err: unknown): Verdict {
+  const asked = err instanceof APIError ? err.headers?.get('x-should-retry') : undefined;
+  if (retry === 'never' && asked === 'true') return [type, 'soon'];
+  if (retry === 'soon' && asked === 'false') return [type, 'never'];
+  return [type, retry];
+}
 
 /** retry-after-ms, or retry-after in seconds or as a date. */
 function retryDelayOf(headers: Headers | undefined): number | undefined {
@@ -84,6 +100,9 @@ function retryDelayOf(headers: Headers | undefined): number | undefined {
   if (Number.isFinite(ms) && ms >= 0) return ms;
   const after = headers?.get('retry-after');
   if (after === null || after === undefined) return undefined;
-  const delay = /^\d+(\.\d+)?$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
+  if (/^\d+(\.\d+)?$/.test(after)) return Number(after) * 1000;
+  // Of two times by the provider's own clock: ours may be wrong.
+  const sent = Date.parse(headers?.get('date') ?? '');
+  const delay = Date.parse(after) - (Number.isNaN(sent) ? Date.now() : sent);
   return Number.isFinite(delay) && delay >= 0 ? delay : undefined;
 }

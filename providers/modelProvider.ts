@@ -12,6 +12,8 @@ export interface ModelReply {
 
 export interface CallOptions {
   signal: AbortSignal;
+  /** The reply begins: its input is billed from here on, whatever becomes of it. */
+  onStart?: (usage: Usage) => void;
   onDelta?: (kind: 'text' | 'thinking', text: string) => void;
 }
 

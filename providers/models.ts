@@ -9,7 +9,7 @@ export interface ModelsConfig {
   scriptedModelUrl?: string | undefined;
 }
 
-export type ModelLookup = { ok: true; provider: ModelProvider } | { ok: false; missing: string };
+export type ModelLookup = { name: string } & ({ ok: true; provider: ModelProvider } | { ok: false; missing: string });
 
 export interface Models {
   forModel(model: string): ModelLookup;
@@ -33,14 +33,15 @@ export function createModels(config: ModelsConfig, log?: AnthropicOptions['log']
         });
   return {
     forModel(model) {
-      const [provider, name] = model.startsWith(SCRIPTED_PREFIX)
-        ? [scripted, 'LONGHAUL_SCRIPTED_MODEL_URL']
-        : [anthropic, 'ANTHROPIC_API_KEY'];
+      const [name, provider, variable] = model.startsWith(SCRIPTED_PREFIX)
+        ? ['scripted', scripted, 'LONGHAUL_SCRIPTED_MODEL_URL']
+        : ['anthropic', anthropic, 'ANTHROPIC_API_KEY'];
       return provider
-        ? { ok: true, provider }
+        ? { name, ok: true, provider }
         : {
+            name,
             ok: false,
-            missing: `${name} is not set on the worker. Set it and restart the worker; the run goes on by itself.`,
+            missing: `${variable} is not set on the worker. Set it and restart the worker; the run goes on by itself.`,
           };
     },
   };

@@ -70,7 +70,8 @@ export async function answerRequest(
   context.cache.remember(scope, steps, automatic);
   entry.usage = message.usage;
   entry.reply = message;
-  const delivery: Delivery = { requestId: entry.requestId, answer, fault, gone, holdAt, finish };
+  const announce = (): void => void (entry.announced = true);
+  const delivery: Delivery = { requestId: entry.requestId, answer, fault, gone, holdAt, finish, announce };
   await (request.stream === true ? sendStream : sendWhole)(response, message, delivery);
 }
 

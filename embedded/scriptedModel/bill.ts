@@ -36,14 +36,14 @@ const nothing = (): RawUsage => ({
 export class Ledger {
   private readonly turns = new Map<string, Omit<BilledTurn, 'costUsd'>>();
 
-  charge({ script, conversation, turn, usage, status }: Noted): void {
+  charge({ script, conversation, turn, usage, status, announced }: Noted): void {
     if (!usage) return;
     const key = `${script} ${conversation} turn ${turn}`;
     const billed = this.turns.get(key) ?? { script, conversation, turn, calls: 0, unfinished: 0, usage: nothing() };
     this.turns.set(key, billed);
     const answered = status === 'answered';
     billed[answered ? 'calls' : 'unfinished'] += 1;
-    add(billed.usage, answered ? usage : { ...usage, output_tokens: 1 }); // as message_start had announced it
+    add(billed.usage, answered || announced ? usage : { ...usage, output_tokens: 1 }); // as message_start had announced it
   }
 
   read(script?: string): Bill {

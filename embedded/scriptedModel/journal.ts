@@ -15,6 +15,8 @@ export interface JournalEntry {
   status: 'open' | 'answered' | 'refused' | 'faulted' | 'aborted';
   detail?: string;
   usage?: RawUsage;
+  /** The client was told what the whole reply costs. */
+  announced?: boolean;
   reply?: ReplyMessage;
   headers: Record<string, string>;
   /** SHA-256 of the body's bytes. */

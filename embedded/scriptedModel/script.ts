@@ -61,6 +61,8 @@ const fault = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}),
   /** For `cut`, `garbage`, `stall` and `errorEvent`: after this many events, or inside of the first tool's input. */
   afterEvents: z.union([z.int().min(0), z.literal('toolInput')]).default(3),
+  /** For `cut`: after this many bytes of the stream, wherever that is. */
+  afterBytes: z.int().min(0).optional(),
   /** For `stall`: milliseconds, after which the stream goes on. Default: until the client goes. */
   forMs: z.int().min(0).optional(),
   /** How often it happens before the turn is answered; per conversation. */

@@ -16,6 +16,8 @@ export interface Delivery {
   holdAt: (at: HoldPoint) => Promise<void>;
   /** Called before the last bytes leave: a client that has the whole reply must find it on the bill. */
   finish: (status: JournalEntry['status'], detail?: string) => void;
+  /** The client was told what the whole reply costs; before, it knows of the input only. */
+  announce: () => void;
 }
 
 /** Returns early when the client goes. */
@@ -33,12 +35,13 @@ export async function sendStream(response: ServerResponse, message: ReplyMessage
   const breakAt = to.fault && breakIndex(to.fault, events);
   const badJsonAt = to.fault?.kind === 'badJson' ? toolEnd(events) : -1;
   let deltas = 0;
+  const { send, fits } = sender(response, to);
   for (const [i, event] of events.entries()) {
     if (to.fault && i === breakAt && !(await goesOn(response, to.fault, event, to))) return;
     if (to.gone.aborted) return to.finish('aborted');
     if (i === badJsonAt) {
       const delta = { type: 'input_json_delta', partial_json: '}{' };
-      send(response, { type: 'content_block_delta', index: event['index'], delta });
+      send({ type: 'content_block_delta', index: event['index'], delta });
     }
     if (event.type === 'message_stop') {
       await to.holdAt('beforeStop');
@@ -48,10 +51,11 @@ export async function sendStream(response: ServerResponse, message: ReplyMessage
       }
       if (to.gone.aborted) return to.finish('aborted');
       if (badJsonAt >= 0) to.finish('faulted', 'badJson');
-      to.finish('answered');
+      if (fits(event)) to.finish('answered');
     }
-    send(response, event);
-    if (event.type === 'message_start') send(response, { type: 'ping' });
+    if (!send(event)) return until(to.gone);
+    if (event.type === 'message_delta') to.announce();
+    if (event.type === 'message_start' && !send({ type: 'ping' })) return until(to.gone);
     if (event.type !== 'content_block_delta') continue;
     if (deltas++ === 0) await to.holdAt('afterFirstDelta');
     if (to.answer.chunkDelayMs > 0) await sleep(to.answer.chunkDelayMs, to.gone);
@@ -59,8 +63,28 @@ export async function sendStream(response: ServerResponse, message: ReplyMessage
   response.end();
 }
 
+/** Sends event by event; false once the stream was cut, at a byte that the fault names. */
+function sender(response: ServerResponse, { fault, finish }: Delivery) {
+  let left = fault?.kind === 'cut' ? (fault.afterBytes ?? Infinity) : Infinity;
+  const fits = (event: StreamEvent): boolean => Buffer.byteLength(textOf(event)) <= left;
+  const send = (event: StreamEvent): boolean => {
+    const bytes = Buffer.from(textOf(event));
+    if (fits(event)) {
+      left -= bytes.length;
+      response.write(bytes);
+      return true;
+    }
+    finish('faulted', 'cut');
+    if (left === 0) response.destroy();
+    else response.write(bytes.subarray(0, left), () => response.destroy());
+    return false;
+  };
+  return { send, fits };
+}
+
 /** The event before which the stream breaks: at the latest the last one, so that no fault is lost on a short reply. */
-function breakIndex({ kind, afterEvents }: Fault, events: readonly StreamEvent[]): number | undefined {
+function breakIndex({ kind, afterEvents, afterBytes }: Fault, events: readonly StreamEvent[]): number | undefined {
+  if (afterBytes !== undefined && kind === 'cut') return undefined;
   if (kind === 'status' || kind === 'noStop' || kind === 'badJson') return undefined;
   if (afterEvents !== 'toolInput') return Math.min(afterEvents, events.length - 1);
   const first = events.findIndex((e) => (e['delta'] as StreamEvent | undefined)?.type === 'input_json_delta');

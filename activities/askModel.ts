@@ -1,0 +1,44 @@
+// One attempt at the provider: streamed, on the bill from its first event on, its end told to the model's circuit.
+import { Context } from '@temporalio/activity';
+import type { StepInput } from '../contracts/agentRun.js';
+import type { Usage } from '../contracts/conversation.js';
+import { publishDelta } from '../db/deltas.js';
+import { noteReplyBegun } from '../db/modelCalls.js';
+import type { ModelReply } from '../providers/modelProvider.js';
+import { DeltaBatch } from './deltaBatch.js';
+import type { Deps } from './deps.js';
+import { keepProbe, tellAnswer, tellReply } from './modelCircuit.js';
+import type { PreparedStep } from './prepareStep.js';
+
+export async function askModel(deps: Deps, input: StepInput, prepared: PreparedStep): Promise<ModelReply> {
+  const { agentRunId, step } = input;
+  const { attempt, pass } = prepared;
+  const deltas = new DeltaBatch((kind, text) =>
+    publishDelta(deps.pool, { runId: agentRunId, step, attempt, kind, text }),
+  );
+  const stopKeeping = keepProbe(deps, pass);
+  let begun: Promise<unknown> = Promise.resolve();
+  const onStart = (usage: Usage): void => {
+    stopKeeping();
+    // At best: a database that is away must not break a reply that is on its way.
+    begun = Promise.all([
+      noteReplyBegun(deps.pool, agentRunId, { step, attempt, usage }),
+      tellAnswer(deps, pass),
+    ]).catch((err: unknown) => deps.log.warn({ err, ...input }, 'the beginning of a reply was not noted'));
+  };
+  try {
+    const reply = await prepared.provider.call(prepared.request, {
+      signal: Context.current().cancellationSignal,
+      onStart,
+      onDelta: (kind, text) => deltas.add(kind, text),
+    });
+    if (pass.troubled) {
+      await begun; // in this order
+      await tellReply(deps, pass).catch((err: unknown) => deps.log.warn({ err, ...input }, 'a circuit was not closed'));
+    }
+    return reply;
+  } finally {
+    stopKeeping();
+    await Promise.all([begun, deltas.end()]);
+  }
+}
