@@ -1,4 +1,5 @@
 // The API process: reads its configuration, connects lazily, listens, sweeps, and closes gracefully.
+import { existsSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { loadConfig, requireServers } from '../config/env.js';
@@ -39,6 +40,8 @@ async function main(): Promise<void> {
   const app = await buildServer(deps);
   const url = await app.listen({ host: config.host, port: config.port });
   const house = keepHouse(deps, apiSweeps({ ...deps, client }));
+  if (config.agentsDirGiven && !existsSync(config.agentsDir))
+    log.warn(`LONGHAUL_AGENTS_DIR names ${config.agentsDir}, which does not exist: no agent files are loaded`);
   const agents = loadAgents(pool, config.agentsDir, log);
   if (!LOOPBACK.includes(config.host))
     log.warn('listening beyond this machine without TLS: put a proxy with TLS before it');

@@ -4,6 +4,7 @@ import { run } from '../contracts/agentRun.js';
 import { approval } from '../contracts/approvals.js';
 import { runEvent } from '../contracts/events.js';
 import { sweepState } from '../contracts/housekeeping.js';
+import { step, toolCall } from '../contracts/steps.js';
 import { toolDefinition } from '../contracts/tools.js';
 
 export const runAnswer = run.loose();
@@ -13,34 +14,9 @@ export type ApprovalAnswer = z.infer<typeof approvalAnswer>;
 export const eventAnswer = runEvent.extend({ type: z.string() }).loose();
 export type EventAnswer = z.infer<typeof eventAnswer>;
 
-export const toolCallAnswer = z.looseObject({
-  toolCallId: z.string(),
-  tool: z.string(),
-  summary: z.string(),
-  effect: z.string(),
-  verdict: z.string(),
-  rule: z.string(),
-  reason: z.string(),
-  outcome: z.string().nullable(),
-  attempts: z.number(),
-  durationMs: z.number().nullable(),
-  doubt: z.string().optional(),
-  arguments: z.unknown().optional(),
-  result: z.unknown().optional(),
-});
+export const toolCallAnswer = toolCall.loose();
 export type ToolCallAnswer = z.infer<typeof toolCallAnswer>;
-
-export const stepAnswer = z.looseObject({
-  step: z.number(),
-  model: z.string(),
-  attempts: z.number(),
-  stopReason: z.string().nullable(),
-  usage: z.record(z.string(), z.number()),
-  costUsd: z.string(),
-  durationMs: z.number().nullable(),
-  toolCalls: z.array(toolCallAnswer),
-  reply: z.unknown().optional(),
-});
+export const stepAnswer = step.extend({ toolCalls: z.array(toolCallAnswer) }).loose();
 export type StepAnswer = z.infer<typeof stepAnswer>;
 
 export const agentAnswer = z.looseObject({

@@ -12,7 +12,7 @@ const environment = z.object({
   LONGHAUL_HOST: z.string().min(1).default('127.0.0.1'),
   LONGHAUL_PORT: port.default(8080),
   LONGHAUL_ADMIN_KEY: z.string().min(16, 'at least 16 characters').optional(),
-  LONGHAUL_AGENTS_DIR: z.string().min(1).default('agents'),
+  LONGHAUL_AGENTS_DIR: optional,
   LONGHAUL_TOOLS: optional,
   LONGHAUL_WORKSPACES_DIR: optional,
   LONGHAUL_WORKER_NAME: z.string().min(1).max(200).optional(),
@@ -37,6 +37,8 @@ export interface Config {
   port: number;
   adminKey: string | undefined;
   agentsDir: string;
+  /** Somebody named it, and expects it to be there. */
+  agentsDirGiven: boolean;
   toolsModule: string | undefined;
   workspacesDir: string;
   workerName: string;
@@ -70,7 +72,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     host: e.LONGHAUL_HOST,
     port: e.LONGHAUL_PORT,
     adminKey: e.LONGHAUL_ADMIN_KEY,
-    agentsDir: path.resolve(e.LONGHAUL_AGENTS_DIR),
+    agentsDir: path.resolve(e.LONGHAUL_AGENTS_DIR ?? 'agents'),
+    agentsDirGiven: e.LONGHAUL_AGENTS_DIR !== undefined,
     toolsModule: e.LONGHAUL_TOOLS === undefined ? undefined : path.resolve(e.LONGHAUL_TOOLS),
     workspacesDir:
       e.LONGHAUL_WORKSPACES_DIR === undefined

@@ -43,6 +43,8 @@ export interface Services {
   databaseUrl: string;
   temporalAddress: string;
   scriptedModelUrl: string | undefined;
+  /** The one that runs, and how another takes its place. Absent: somebody else's, or none. */
+  scriptedModel?: { first: Service; start(): Promise<Service> };
   startWorker(name?: string): Promise<Service>;
   /** `env` replaces what the process would be given. */
   startApi(env?: Record<string, string>): Promise<Service>;
@@ -80,10 +82,18 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
   };
 
   let scriptedModelUrl = config.scriptedModelUrl;
+  let scriptedModel: Services['scriptedModel'];
   if (scriptedModelUrl === undefined && config.anthropicApiKey === undefined) {
-    const scriptsDir = config.scriptsDir ?? path.join(packageRoot(), 'examples');
-    const model = await child('scripted model', 'embedded/scriptedModel/main.js', { LONGHAUL_SCRIPTS_DIR: scriptsDir });
-    scriptedModelUrl = model.ready['url'] as string;
+    const start = () =>
+      child('scripted model', 'embedded/scriptedModel/main.js', {
+        LONGHAUL_SCRIPTS_DIR: config.scriptsDir ?? path.join(packageRoot(), 'examples'),
+        // One that is started again is found where the first was.
+        LONGHAUL_SCRIPTED_MODEL_PORT: String(modelPort),
+      });
+    const modelPort = config.scriptedModelPort === 0 ? await freePort() : config.scriptedModelPort;
+    const first = await start();
+    scriptedModel = { first, start };
+    scriptedModelUrl = first.ready['url'] as string;
   }
   const env: Record<string, string> = {
     DATABASE_URL: servers.databaseUrl,
@@ -103,6 +113,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     databaseUrl: servers.databaseUrl,
     temporalAddress: servers.temporalAddress,
     scriptedModelUrl,
+    ...(scriptedModel === undefined ? {} : { scriptedModel }),
     startWorker: (name) =>
       child('worker', 'worker/main.js', { ...env, ...(name === undefined ? {} : { LONGHAUL_WORKER_NAME: name }) }),
     startApi: (more) => child('api', 'api/main.js', { ...env, ...more }),

@@ -1,9 +1,7 @@
 // `npm start`: the whole service on this machine. Crashed parts are started again; the embedded servers outlive it.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { type Config, loadConfig } from '../config/env.js';
-import { isProcess } from './processes.js';
-import { type Service, startServices } from './services.js';
+import { holdDataFolder } from './dataFolder.js';
+import { type Service, type Services, startServices } from './services.js';
 
 /** Before a crashed part is started again, in milliseconds: doubling from the first to the last. */
 const RESTART_FIRST_MS = 500;
@@ -11,45 +9,31 @@ const RESTART_LAST_MS = 30_000;
 /** A part that ran this long has come up well; its next crash counts as the first. */
 const STEADY_MS = 60_000;
 
-export const pidFile = (config: Config): string => path.join(config.dataDir, 'longhaul.pid');
-
-/** The pid of a service that runs on this data folder. */
-export function runningService(config: Config): number | undefined {
-  try {
-    const pid = Number(readFileSync(pidFile(config), 'utf8'));
-    return pid > 0 && pid !== process.pid && isProcess(pid, ['start.js']) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 async function main(): Promise<void> {
   const config = loadConfig();
-  const other = runningService(config);
-  if (other !== undefined) {
-    throw new Error(`Longhaul runs on ${config.dataDir} already (process ${other}). \`npm run stop\` stops it.`);
-  }
-  const services = await startServices({ config, say: (text) => console.log(text) });
-  writeFileSync(pidFile(config), String(process.pid));
+  const folder = holdDataFolder(config.dataDir);
+  let services: Services;
   let stopping = false;
-  // The worker first: agent files of the folder name tools that it offers.
-  const parts = [
-    keep(
-      () => services.startWorker(),
-      () => stopping,
-    ),
-    keep(
-      () => services.startApi(),
-      () => stopping,
-    ),
-  ];
-  const came = await Promise.allSettled(parts.map((part) => part.up));
-  const failed = came.find((part) => part.status === 'rejected');
-  if (failed) {
-    stopping = true;
-    await services.stop();
-    rmSync(pidFile(config), { force: true });
-    throw failed.reason;
+  try {
+    const started = await startServices({ config, say: (text) => console.log(text) });
+    services = started;
+    const { scriptedModel } = started;
+    const isStopping = (): boolean => stopping;
+    if (scriptedModel) void keep(() => scriptedModel.start(), isStopping, scriptedModel.first);
+    // The worker first: agent files of the folder name tools that it offers.
+    const came = await Promise.allSettled([
+      keep(() => started.startWorker(), isStopping),
+      keep(() => started.startApi(), isStopping),
+    ]);
+    const failed = came.find((part) => part.status === 'rejected');
+    if (failed) {
+      stopping = true;
+      await services.stop();
+      throw failed.reason;
+    }
+  } catch (err) {
+    folder.release();
+    throw err;
   }
   console.log(banner(config, services));
 
@@ -58,7 +42,7 @@ async function main(): Promise<void> {
     stopping = true;
     console.log('\nstopping: calls in flight may finish …');
     await services.stop();
-    rmSync(pidFile(config), { force: true });
+    folder.release();
     console.log('stopped. PostgreSQL and Temporal go on; `npm run stop` stops them.');
     process.exit(0);
   };
@@ -66,12 +50,12 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void stop());
 }
 
-/** Keeps a part running until we stop. */
-function keep(start: () => Promise<Service>, isStopping: () => boolean): { up: Promise<void> } {
+/** Keeps a part running until we stop. Resolves when it is up for the first time. */
+function keep(start: () => Promise<Service>, isStopping: () => boolean, first?: Service): Promise<void> {
   let delay = RESTART_FIRST_MS;
-  const once = async (): Promise<void> => {
+  const once = async (running?: Service): Promise<void> => {
     const from = Date.now();
-    const service = await start();
+    const service = running ?? (await start());
     void service.ended.then(({ code, signal }) => {
       if (isStopping()) return;
       delay = Date.now() - from > STEADY_MS ? RESTART_FIRST_MS : Math.min(RESTART_LAST_MS, delay * 2);
@@ -87,10 +71,10 @@ function keep(start: () => Promise<Service>, isStopping: () => boolean): { up: P
       setTimeout(again, delay);
     });
   };
-  return { up: once() };
+  return once(first);
 }
 
-function banner(config: Config, services: Awaited<ReturnType<typeof startServices>>): string {
+function banner(config: Config, services: Services): string {
   const key = services.newAdminKey
     ? `${services.adminKey}   (shown this once; kept in ${services.adminKeyFile})`
     : `in ${services.adminKeyFile}`;

@@ -1,10 +1,10 @@
 // `npm run stop`: ends the service of this data folder, then its Temporal and its PostgreSQL.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { loadConfig } from '../config/env.js';
 import { endLeftovers } from './leftovers.js';
 import { stopPostgres } from './postgres.js';
 import { endProcess } from './processes.js';
-import { pidFile, runningService } from './start.js';
+import { forgetService, serviceOn } from './dataFolder.js';
 import { stopTemporal } from './temporal.js';
 
 /** The service drains: model calls in flight may finish. */
@@ -13,12 +13,12 @@ const DRAIN_MS = 40_000;
 async function main(): Promise<void> {
   const config = loadConfig();
   const stopped: string[] = [];
-  const service = runningService(config);
+  const service = serviceOn(config.dataDir);
   if (service !== undefined) {
     await endProcess(service, DRAIN_MS);
     stopped.push('the service');
   }
-  rmSync(pidFile(config), { force: true });
+  forgetService(config.dataDir);
   if (existsSync(config.dataDir))
     stopped.push(...(await endLeftovers(config.dataDir)).map((name) => `the ${name} that a killed start had left`));
   if (await stopTemporal(config.dataDir)) stopped.push('Temporal');

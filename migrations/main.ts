@@ -1,7 +1,8 @@
 // `npm run migrate`: migrates DATABASE_URL and says what it did.
+import { loadConfig } from '../config/env.js';
 import { migrate } from './migrate.js';
 
-const url = process.env['DATABASE_URL'];
+const url = loadConfig().databaseUrl;
 if (!url) {
   process.stderr.write('DATABASE_URL is not set. Give the PostgreSQL database to migrate.\n');
   process.exit(2);

@@ -77,7 +77,7 @@ function sourceFiles(folder) {
     'results',
   ]);
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (skipped.has(entry.name)) return [];
+    if (skipped.has(entry.name) || entry.name.startsWith('.dist-')) return [];
     const full = path.join(folder, entry.name);
     if (entry.isDirectory()) return sourceFiles(full);
     return /\.(ts|sql|ya?ml|txt|mjs|json)$/.test(entry.name) ? [full] : [];

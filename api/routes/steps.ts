@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ContentErased, readConversation } from '../../activities/conversation.js';
+import { type Step, step as stepShape } from '../../contracts/steps.js';
 import { findAgentVersion } from '../../db/agents.js';
 import { getContents } from '../../db/contents.js';
 import { type ModelCallRow, findModelCalls, listModelCalls } from '../../db/modelCalls.js';
@@ -14,46 +15,6 @@ import { pageQuery } from '../cursor.js';
 import type { ApiDeps } from '../deps.js';
 import { Problem, notFound } from '../errors.js';
 import { requireRun, runParams } from './runs.js';
-
-const toolCallShape = z.object({
-  toolCallId: z.string(),
-  tool: z.string(),
-  summary: z.string(),
-  effect: z.string(),
-  verdict: z.string(),
-  rule: z.string(),
-  reason: z.string(),
-  argumentsDigest: z.string(),
-  outcome: z.string().nullable(),
-  isError: z.boolean().nullable(),
-  attempts: z.number(),
-  durationMs: z.number().nullable(),
-  /** Why nobody knows whether the call happened, while a person is asked. */
-  doubt: z.string().optional(),
-  arguments: z.unknown().optional(),
-  result: z.unknown().optional(),
-});
-
-const stepShape = z.object({
-  step: z.number(),
-  model: z.string(),
-  attempts: z.number(),
-  stopReason: z.string().nullable(),
-  /** Bytes by category. */
-  shown: z.record(z.string(), z.number()),
-  requestHash: z.string(),
-  usage: z.object({
-    inputTokens: z.number(),
-    outputTokens: z.number(),
-    cacheReadTokens: z.number(),
-    cacheWriteTokens: z.number(),
-  }),
-  costUsd: z.string(),
-  requestedAt: z.iso.datetime(),
-  durationMs: z.number().nullable(),
-  toolCalls: z.array(toolCallShape),
-  reply: z.unknown().optional(),
-});
 
 export const stepRoutes =
   (deps: ApiDeps): FastifyPluginAsyncZod =>
@@ -121,7 +82,7 @@ export const stepRoutes =
     );
   };
 
-function renderStep(call: ModelCallRow, toolCalls: readonly ToolCallRow[]): z.infer<typeof stepShape> {
+function renderStep(call: ModelCallRow, toolCalls: readonly ToolCallRow[]): Step {
   const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens } = call;
   return {
     step: call.step,
@@ -155,7 +116,7 @@ function renderStep(call: ModelCallRow, toolCalls: readonly ToolCallRow[]): z.in
 const msBetween = (from: Date | null, to: Date | null): number | null =>
   from === null || to === null ? null : to.getTime() - from.getTime();
 
-async function stepWithContents({ pool }: ApiDeps, id: string, n: number): Promise<z.infer<typeof stepShape>> {
+async function stepWithContents({ pool }: ApiDeps, id: string, n: number): Promise<Step> {
   const call = (await findModelCalls(pool, id, n)).find((row) => row.step === n);
   if (!call) throw notFound(`step ${n} of run ${id}`);
   const toolCalls = await listToolCalls(pool, id, n, n);

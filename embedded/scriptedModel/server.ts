@@ -71,7 +71,8 @@ function listenOn(server: Server, port: number): Promise<number> {
 }
 
 function scriptsIn(dir: string | undefined): Script[] {
-  if (dir === undefined || !existsSync(dir)) return [];
+  if (dir === undefined) return [];
+  if (!existsSync(dir)) throw new Error(`LONGHAUL_SCRIPTS_DIR names ${dir}, which does not exist.`);
   const files = readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     if (entry.isFile() && /\.(ya?ml|json)$/.test(entry.name)) return [path.join(dir, entry.name)];
     const inside = path.join(dir, entry.name, 'script.yaml');

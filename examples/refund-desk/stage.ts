@@ -13,7 +13,7 @@ import { isClosed } from '../../contracts/agentRun.js';
 import type { Config } from '../../config/env.js';
 import { type Service, type Services, packageRoot, startServices } from '../../embedded/services.js';
 import { portOr } from '../../embedded/processes.js';
-import { runningService } from '../../embedded/start.js';
+import { serviceOn } from '../../embedded/dataFolder.js';
 
 const AGENT = 'refund-desk';
 const here = (name: string): string => path.join(packageRoot(), 'examples', AGENT, name);
@@ -36,7 +36,7 @@ export interface PaymentsProcess {
 
 /** A service that runs on the data folder has workers without the demo's tools; then the demo uses a folder below it. */
 export const configOfDemo = (config: Config): Config =>
-  runningService(config) === undefined
+  serviceOn(config.dataDir) === undefined
     ? config
     : {
         ...config,

@@ -92,6 +92,55 @@ test('a second start on the same data folder says which process runs on it', asy
   await ended(service);
 });
 
+test('of two first starts at once on one data folder one serves, and the other says so', async () => {
+  const fresh = emptyDataDir('two');
+  const more = { LONGHAUL_DATA_DIR: fresh, LONGHAUL_AGENTS_DIR: path.join(fresh, 'agents') };
+  const both = [run('start.js', more), run('start.js', more)];
+  try {
+    const isOut = (service: Running): boolean => service.child.exitCode !== null;
+    await waitFor('one to end', () => both.some(isOut), 60_000);
+    const refused = both.find(isOut) as Running;
+    const serving = both.find((service) => service !== refused) as Running;
+    expect((await ended(refused)).said).toContain(`runs on ${fresh} already (process ${serving.child.pid})`);
+    await waitFor('the other to be ready', () => serving.said().includes('Longhaul is ready'), 60_000);
+    expect(await health()).toBe(200);
+  } finally {
+    await ended(run('stop.js', more));
+    await Promise.all(both.map(ended));
+  }
+});
+
+test('a scripted model that is killed is started again at the same address', async () => {
+  const service = await aReadyService();
+  const killed = partCalled('scripted model') as number;
+  process.kill(killed, 'SIGKILL');
+  await waitFor('another scripted model', () => ![killed, undefined].includes(partCalled('scripted model')));
+  expect(service.said()).toContain('the scripted model ended (SIGKILL)');
+  const key = readFileSync(path.join(dataDir, 'admin-key'), 'utf8').trim();
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const call = async (method: string, at: string, body?: object): Promise<{ id: string; status: string }> => {
+    const url = `http://127.0.0.1:${env['LONGHAUL_PORT']}/v1${at}`;
+    const answer = await fetch(url, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+    return (await answer.json()) as { id: string; status: string };
+  };
+  await call('PUT', '/agents/hello', { name: 'hello', model: 'scripted/hello', instructions: 'Be kind.' });
+  const { id } = await call('POST', '/runs', { agent: 'hello', input: 'Good morning.' });
+  await waitFor('the run to complete', async () => (await call('GET', `/runs/${id}`)).status === 'completed');
+  service.child.kill('SIGTERM');
+  await ended(service);
+});
+
+test('a folder of agents or scripts that was named and is not there is said', async () => {
+  const nowhere = path.join(dataDir, 'nowhere');
+  const scripts = await ended(run('start.js', { LONGHAUL_SCRIPTS_DIR: nowhere }));
+  expect(scripts.code).toBe(1);
+  expect(scripts.said).toContain(`LONGHAUL_SCRIPTS_DIR names ${nowhere}, which does not exist`);
+  const service = await aReadyService();
+  expect(service.said()).toContain(`LONGHAUL_AGENTS_DIR names ${env['LONGHAUL_AGENTS_DIR']}, which does not exist`);
+  service.child.kill('SIGTERM');
+  await ended(service);
+});
+
 test('a worker that is killed is started again', async () => {
   const service = await aReadyService();
   const killed = partCalled('worker') as number;

@@ -3,7 +3,8 @@ import { type IncomingMessage, type ServerResponse, createServer } from 'node:ht
 import { type AddressInfo, type Server, type Socket, createServer as createTcpServer } from 'node:net';
 import type { ToolDefinition } from '../../contracts/tools.js';
 import { httpExecutor } from '../../tools/http.js';
-import { signBody, verifySignature } from '../../tools/httpSignature.js';
+import { verifySignature } from '../../index.js';
+import { signBody } from '../../tools/httpSignature.js';
 import { MAX_RESULT_BYTES } from '../../tools/result.js';
 import { aCall, run, shown } from './context.js';
 
