@@ -1,6 +1,7 @@
 // A call of which nobody knows whether it happened, and what a person can say about it.
 import { MockActivityEnvironment } from '@temporalio/testing';
 import pino from 'pino';
+import { AgentCache } from '../../activities/agentCache.js';
 import type { Claim } from '../../activities/claimCall.js';
 import type { Deps } from '../../activities/deps.js';
 import { recordToolResult } from '../../activities/recordToolResult.js';
@@ -162,7 +163,12 @@ test('a reconcilable call that its service cannot place asks a person, and their
 /** As a worker would that was given up on and brings its result after all. */
 async function aLateResult(id: string, question: Approval): Promise<void> {
   const pool = createPool(service.databaseUrl);
-  const deps = { pool, workerId: 'wrk_late', log: pino({ level: 'silent' }) } as unknown as Deps;
+  const deps = {
+    pool,
+    agents: new AgentCache(),
+    workerId: 'wrk_late',
+    log: pino({ level: 'silent' }),
+  } as unknown as Deps;
   const input = { agentRunId: id, step: 1, toolCallId: question.toolCallId };
   const result = { outcome: 'succeeded' as const, content: [{ type: 'text', text: 'late, but up' }], isError: false };
   const activity = new MockActivityEnvironment({}, { client: service.temporal });
