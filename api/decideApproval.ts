@@ -62,6 +62,8 @@ export async function decideApproval(
   if (answer.why === 'ApprovalDigestMismatch') throw otherDigest(row);
   if (answer.why === 'DecisionNotTaken') throw notTaken(row);
   if (answer.why === 'AlreadyVoted') throw alreadyVoted(row);
+  // Taken after all, though whoever took it died before the answer.
+  if (now.status !== 'pending' && idempotencyKey !== undefined && isThisDecision(now, body, by)) return now;
   if (answer.why === 'ApprovalNotPending' || now.status !== 'pending') throw await alreadyDecided(deps, now);
   throw await updateProblem(deps, run.id, answer.why, 'decide it');
 }

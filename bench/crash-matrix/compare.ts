@@ -1,201 +1,174 @@
-// What must be the same in a run that was killed and in its undisturbed twin, and what was done twice or lost.
+// What must be the same in a run that was killed and in its undisturbed twin; what was done twice, and what was lost.
 import type { RunEvent } from '../../contracts/events.js';
 import { checkChain } from '../../harness/log/eventHash.js';
-import { Caller } from './caller.js';
-import type { Played } from './play.js';
-import { callNames } from './points.js';
-import type { Scenario } from './scenario.js';
-import type { Entry } from './sink.js';
-import type { World } from './world.js';
+import { callsInFlight, stepsInFlight } from './inFlight.js';
+import type { PassRun } from './pass.js';
+import type { RunRecord } from './record.js';
+import { threadsOf } from './threads.js';
 
-export interface Observation {
-  /** How it ended, and with what. */
-  end: string;
-  /** What happened, attempts apart, in no order within a step. */
-  facts: string[];
-  /** What the model was shown at the last step, message by message. */
-  conversation: string[];
-  /** Of calls that must have one effect: how many they had. */
-  effects: string[];
-  /** Calls of the irreversible tool whose outcome is unknown, by name. */
+export interface Difference {
+  kind: 'twice' | 'lost' | 'other';
+  /** 0: of the run as a whole. */
+  step: number;
+  text: string;
+}
+
+export interface Comparison {
+  differences: Difference[];
+  /** Irreversible calls that were killed inside and are unknown, as it has to be; by id. */
   unknown: string[];
-  /** Finished calls that were made again, effects beyond one, and a broken chain, in words. */
-  wrong: string[];
+  /** Calls that were in flight at a kill and made once more, as they may be; by step. */
+  repeated: number[];
 }
 
-export async function observe(
-  world: World,
-  scenario: Scenario,
-  played: Played,
-  journalFrom: number,
-): Promise<Observation> {
-  const api = new Caller(world);
-  const { body: run } = await api.call('GET', `/v1/runs/${played.agentRunId}`);
-  const last = scenario.steps.length + 1;
-  const { body: request } = await api.call('GET', `/v1/runs/${played.agentRunId}/steps/${last}/request`);
-  const ledger = world.sink.ledger(played.agentRunId);
-  const names = callNames(played.events);
-  const nameOf = (event: RunEvent): string => `${event.step} ${names(event)}`;
-  const unknown = played.events
-    .filter((e) => e.type === 'tool.returned' && e.data['outcome'] === 'unknown')
-    .map((e) => nameOf(e));
-  const { output } = run as { output?: { text: string } };
-  return {
-    end: JSON.stringify([run['status'], run['steps'], (run['usage'] as { toolCalls: number }).toolCalls, output?.text]),
-    facts: factsOf(played.events, nameOf),
-    conversation: conversationOf(request, played.label),
-    effects: ledger
-      .filter((e) => e.tool !== 'launch')
-      .map((e) => `${e.tool} ${e.what}: ${e.effects}`)
-      .toSorted(byText),
-    unknown,
-    wrong: [
-      ...chainProblem(played),
-      ...(await modelCallsAgain(world, scenario, played, journalFrom)),
-      ...toolCallsAgain(played.events, ledger, nameOf),
-      ...launches(scenario, ledger, unknown),
-    ],
-  };
-}
+export function compare(
+  twin: RunRecord,
+  record: RunRecord,
+  { victim, hits, streamFaults, stuck }: PassRun,
+): Comparison {
+  const differences: Difference[] = [];
+  const differ = (kind: Difference['kind'], step: number, text: string): void =>
+    void differences.push({ kind, step, text });
 
-/** Every difference in words. What was killed inside an irreversible call may be unknown, and only that. */
-export function differences(twin: Observation, run: Observation, played: Played): string[] {
-  const hitSteps = new Set(played.hits.flatMap(({ point: { step } }) => [step, step + 1]));
-  return [
-    ...run.wrong,
-    ...(run.end === twin.end ? [] : [`it ended as ${run.end} and not as ${twin.end}`]),
-    ...listDifferences('the log', twin.facts, run.facts),
-    ...listDifferences('the conversation', twin.conversation, run.conversation),
-    ...listDifferences('the effects', twin.effects, run.effects),
-    ...run.unknown
-      .filter((name) => !name.includes('launch') || !hitSteps.has(Number.parseInt(name, 10)))
-      .map((name) => `${name} is unknown though nothing was killed in it`),
-  ];
-}
-
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Of attempts and of recovery: they tell what was killed, not what the run did. */
-const ATTEMPTS = new Set(['model.failed', 'tool.failed', 'worker.lost']);
-
-function factsOf(events: readonly RunEvent[], nameOf: (event: RunEvent) => string): string[] {
-  const facts = events.flatMap((event) => {
-    const { type, data } = event;
-    if (ATTEMPTS.has(type)) return [];
-    if ((type === 'model.requested' || type === 'tool.started') && data['attempt'] !== 1) return [];
-    if (type === 'run.waiting' && data['for'] === 'model') return [];
-    const outcome = data['outcome'] === 'unknown' && data['tool'] === 'launch' ? 'succeeded' : data['outcome'];
-    const what = [data['verdict'], outcome, data['decision'], data['stopReason'], data['rule']].filter(Boolean);
-    return [`${event.step ?? '-'} ${type} ${event.toolCallId ? nameOf(event) : ''} ${what.join(' ')}`];
-  });
-  return facts.toSorted(byText);
-}
-
-interface Message {
-  role: string;
-  content: string | Record<string, unknown>[];
-}
-
-function conversationOf(request: Record<string, unknown>, label: string): string[] {
-  const ids = new Map<string, string>();
-  const tools = new Map<string, string>();
-  const idOf = (id: unknown): string => {
-    const known = ids.get(String(id)) ?? `call ${ids.size + 1}`;
-    ids.set(String(id), known);
-    return known;
-  };
-  return (request['messages'] as Message[]).map(({ role, content }) => {
-    const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-    const shown = blocks.map((block) => {
-      const { cache_control: _, ...rest } = block;
-      if (rest['type'] === 'tool_use') {
-        tools.set(String(rest['id']), String(rest['name']));
-        return { ...rest, id: idOf(rest['id']) };
-      }
-      if (rest['type'] !== 'tool_result') return rest;
-      const id = String(rest['tool_use_id']);
-      // An unknown launch is said to be unknown; whether it may be is looked at elsewhere.
-      return tools.get(id) === 'launch' ? { of: idOf(id) } : { ...rest, tool_use_id: idOf(id) };
-    });
-    return `${role} ${JSON.stringify(shown)}`.replaceAll(label, 'LABEL');
-  });
-}
-
-function chainProblem(played: Played): string[] {
-  const check = checkChain(played.agentRunId, played.events);
-  return check.ok ? [] : [`event ${check.seq}: ${check.problem}`];
-}
-
-/** A stored reply is never bought again, and nothing is asked that the log does not know of. */
-async function modelCallsAgain(
-  world: World,
-  scenario: Scenario,
-  { events }: Played,
-  journalFrom: number,
-): Promise<string[]> {
-  const asked = new Map<number, number>();
-  for (const { turn } of await world.model.journal(scenario.name, journalFrom)) {
-    asked.set(turn + 1, (asked.get(turn + 1) ?? 0) + 1);
+  // Without an API everything goes on.
+  const interruptions = victim === 'api' ? [] : hits;
+  const killed = callsInFlight(record.events, interruptions);
+  const unknown = record.events.filter((e) => e.type === 'tool.returned' && e.data['outcome'] === 'unknown');
+  for (const { step = 0, toolCallId = '', data } of unknown) {
+    const may = data['tool'] === 'launch' && killed.has(toolCallId);
+    if (!may) differ('other', step, `${toolCallId} is unknown though nobody was killed in it`);
   }
-  return [...asked].flatMap(([step, requests]) => {
-    const ofStep = events.filter((e) => e.step === step);
-    const replied = ofStep.findIndex((e) => e.type === 'model.replied');
-    const attempts = ofStep.filter((e) => e.type === 'model.requested').length;
-    return [
-      ...(requests > attempts
-        ? [`the model was asked ${requests} times in step ${step}, by ${attempts} attempts`]
-        : []),
-      ...(ofStep.findLastIndex((e) => e.type === 'model.requested') > replied
-        ? [`the stored reply of step ${step} was asked for again`]
-        : []),
-    ];
-  });
-}
+  const excused = new Set(unknown.map((e) => e.toolCallId ?? ''));
 
-function toolCallsAgain(events: readonly RunEvent[], ledger: Entry[], nameOf: (event: RunEvent) => string): string[] {
-  return ledger.flatMap((entry) => {
-    const id = entry.key.split(':')[1];
-    const ofCall = events.filter((e) => e.toolCallId === id);
-    const attempts = ofCall.filter((e) => e.type === 'tool.started').length;
-    const returned = ofCall.findIndex((e) => e.type === 'tool.returned');
-    const name = ofCall[0] ? nameOf(ofCall[0]) : entry.key;
-    return [
-      ...(entry.requests > attempts ? [`${name} was asked ${entry.requests} times by ${attempts} attempts`] : []),
-      ...(entry.effects > 1 ? [`${name} had ${entry.effects} effects`] : []),
-      ...(ofCall.findLastIndex((e) => e.type === 'tool.started') > returned ? [`${name} was made again`] : []),
-    ];
-  });
-}
-
-function launches(scenario: Scenario, ledger: Entry[], unknown: readonly string[]): string[] {
-  return scenario.steps.flatMap((calls, i) =>
-    calls
-      .filter(
-        ({ tool, what }) =>
-          tool === 'launch' && !ledger.some((e) => e.tool === tool && e.what === what && e.effects > 0),
-      )
-      .filter(() => !unknown.some((name) => name.startsWith(`${i + 1} launch`)))
-      .map(({ what }) => `launch ${what} did not happen and is not unknown`),
+  if (stuck !== undefined) differ('lost', stepOfEnd(record), stuck);
+  for (const text of [...endProblems(twin, record), ...chainProblems(record)]) differ('other', 0, text);
+  for (const text of streamFaults) differ('other', 0, `the stream: ${text}`);
+  differences.push(
+    ...logDifferences(twin, record, excused),
+    ...conversationDifferences(twin, record, excused),
+    ...effectDifferences(twin, record, killed, excused),
   );
+  const { again, repeated } = modelCallsAgain(record, stepsInFlight(record.events, interruptions));
+  differences.push(...again);
+  return { differences, unknown: [...excused], repeated: [...repeated, ...toolCallsRepeated(record)] };
 }
 
-function listDifferences(what: string, twin: readonly string[], run: readonly string[]): string[] {
-  const missing = without(twin, run);
-  const added = without(run, twin);
-  const name = (items: string[]): string =>
-    items.slice(0, 3).join(' | ') + (items.length > 3 ? ` and ${items.length - 3} more` : '');
+const stepOfEnd = ({ events }: RunRecord): number => events.findLast((e) => e.step !== undefined)?.step ?? 0;
+
+function endProblems(twin: RunRecord, { run, workflow }: RunRecord): string[] {
+  const ends = (a: RunRecord['run']): unknown[] => [a.status, a.stopReason, a.error, a.steps, a.toolCalls];
+  const [is, was] = [JSON.stringify(ends(run)), JSON.stringify(ends(twin.run))];
   return [
-    ...(missing.length > 0 ? [`${what} lacks: ${name(missing)}`] : []),
-    ...(added.length > 0 ? [`${what} has besides: ${name(added)}`] : []),
+    ...(is === was ? [] : [`it ended as ${is} and not as ${was}`]),
+    ...(workflow === twin.workflow ? [] : [`Temporal has it as ${workflow} and not as ${twin.workflow}`]),
   ];
 }
 
-function without(items: readonly string[], others: readonly string[]): string[] {
+function chainProblems({ run, events }: RunRecord): string[] {
+  const check = checkChain(run.id, events);
+  if (!check.ok) return [`event ${check.seq}: ${check.problem}`];
+  const whole = check.head.seq === run.lastSeq && check.head.hash === run.lastHash;
+  return whole ? [] : [`the log ends with event ${check.head.seq}, the run's row says ${run.lastSeq}`];
+}
+
+/** Events of attempts apart, the log tells the same, in the same order within each call and along the run. */
+function logDifferences(twin: RunRecord, record: RunRecord, excused: ReadonlySet<string>): Difference[] {
+  const were = threadsOf(twin, excused);
+  const are = threadsOf(record, excused);
+  return [...new Set([...were.keys(), ...are.keys()])].flatMap((thread) => {
+    const [was, is] = [were.get(thread) ?? [], are.get(thread) ?? []];
+    const step = (was[0] ?? is[0])?.step ?? 0;
+    const missing = without(was, is);
+    const added = without(is, was);
+    const twice = added.filter((a) => was.some((b) => b.text === a.text));
+    const other = added.filter((a) => !was.some((b) => b.text === a.text));
+    const orderly = missing.length + added.length > 0 || was.every((fact, i) => fact.text === is[i]?.text);
+    return [
+      ...missing.map((f): Difference => ({ kind: 'lost', step: f.step, text: `the log lacks ${f.text}` })),
+      ...twice.map((f): Difference => ({ kind: 'twice', step: f.step, text: `the log has twice ${f.text}` })),
+      ...other.map((f): Difference => ({ kind: 'other', step: f.step, text: `the log has besides ${f.text}` })),
+      ...(orderly ? [] : [{ kind: 'other' as const, step, text: `the log of ${thread} is in another order` }]),
+    ];
+  });
+}
+
+function without<T extends { text: string }>(items: readonly T[], others: readonly T[]): T[] {
   const left = new Map<string, number>();
-  for (const other of others) left.set(other, (left.get(other) ?? 0) + 1);
-  return items.filter((item) => {
-    const count = left.get(item) ?? 0;
-    left.set(item, count - 1);
+  for (const { text } of others) left.set(text, (left.get(text) ?? 0) + 1);
+  return items.filter(({ text }) => {
+    const count = left.get(text) ?? 0;
+    left.set(text, count - 1);
     return count <= 0;
   });
 }
+
+/** Message by message, content by its hash: what the model was shown and what it said. */
+function conversationDifferences(twin: RunRecord, { messages }: RunRecord, excused: ReadonlySet<string>): Difference[] {
+  const textOf = (message: RunRecord['messages'][number] | undefined): string =>
+    JSON.stringify(message, (_, value: unknown) => {
+      const { toolCallId } = (value ?? {}) as { toolCallId?: string };
+      return toolCallId !== undefined && excused.has(toolCallId) ? { toolCallId, unknown: true } : value;
+    });
+  const differing = Array.from({ length: Math.max(messages.length, twin.messages.length) }, (_, i) => i).filter(
+    (i) => textOf(messages[i]) !== textOf(twin.messages[i]),
+  );
+  return differing.slice(0, 5).map((i) => {
+    const [is, was] = [messages[i], twin.messages[i]];
+    const kind = is === undefined ? 'lost' : was === undefined ? 'twice' : 'other';
+    return { kind, step: (is ?? was)?.step ?? 0, text: `message ${i + 1} is ${textOf(is)} and not ${textOf(was)}` };
+  });
+}
+
+/** Each effect exactly once by its key; of an irreversible call that nobody knows about, at most once. */
+function effectDifferences(
+  twin: RunRecord,
+  { effects, events }: RunRecord,
+  killed: ReadonlyMap<string, number>,
+  excused: ReadonlySet<string>,
+): Difference[] {
+  const stepOf = (toolCallId: string): number => events.find((e) => e.toolCallId === toolCallId)?.step ?? 0;
+  const differences = twin.effects.flatMap((was): Difference[] => {
+    const { toolCallId, tool } = was;
+    const is = effects.find((e) => e.toolCallId === toolCallId);
+    const step = stepOf(toolCallId);
+    const happened = is?.effects ?? 0;
+    const may = excused.has(toolCallId);
+    const most = 1 + (killed.get(toolCallId) ?? 0);
+    const same = is === undefined || JSON.stringify(is.arguments) === JSON.stringify(was.arguments);
+    return [
+      ...(happened > was.effects ? [twice(step, `${tool} ${toolCallId} had ${happened} effects`)] : []),
+      ...(happened < was.effects && !may ? [lost(step, `${tool} ${toolCallId} had no effect`)] : []),
+      ...((is?.requests ?? 0) > most ? [twice(step, `${tool} ${toolCallId} was asked ${is?.requests} times`)] : []),
+      ...(same ? [] : [lost(step, `${tool} ${toolCallId} was given ${JSON.stringify(is.arguments)}`)]),
+    ];
+  });
+  const strangers = effects.filter((e) => !twin.effects.some((was) => was.toolCallId === e.toolCallId));
+  return [...differences, ...strangers.map((e) => twice(stepOf(e.toolCallId), `${e.tool} ${e.toolCallId} happened`))];
+}
+
+const twice = (step: number, text: string): Difference => ({ kind: 'twice', step, text });
+const lost = (step: number, text: string): Difference => ({ kind: 'lost', step, text });
+
+/** By the model's own bill: one reply a step, and one more for each time that somebody was killed in it. */
+function modelCallsAgain(
+  { bill, run }: RunRecord,
+  killed: ReadonlyMap<number, number>,
+): { again: Difference[]; repeated: number[] } {
+  const again: Difference[] = [];
+  const repeated: number[] = [];
+  const billed = new Map(bill.turns.map((turn) => [turn.turn + 1, turn]));
+  for (let step = 1; step <= run.steps; step++) {
+    const { calls = 0, unfinished = 0 } = billed.get(step) ?? {};
+    const most = 1 + (killed.get(step) ?? 0);
+    if (calls === 0) again.push(lost(step, `the model never finished its reply in step ${step}`));
+    if (calls + unfinished > most) again.push(twice(step, `the model was asked ${calls + unfinished} times`));
+    else if (calls + unfinished > 1) repeated.push(step);
+  }
+  return { again, repeated };
+}
+
+const toolCallsRepeated = ({ effects, events }: RunRecord): number[] =>
+  effects.flatMap(({ requests, toolCallId }) => {
+    const event: RunEvent | undefined = events.find((e) => e.toolCallId === toolCallId);
+    return requests > 1 ? [event?.step ?? 0] : [];
+  });

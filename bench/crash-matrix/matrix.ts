@@ -1,107 +1,200 @@
 // The matrix: an undisturbed run, then runs that are killed until every point was met, each compared with the first.
-import { type Observation, differences, observe } from './compare.js';
-import { Caller } from './caller.js';
-import { type Hit, type Played, play } from './play.js';
-import { type Point, allPoints, commitsOf, kindOf, nameOf, oneOfEachKind, planRun } from './points.js';
-import { type Scenario, agentOf, scriptOf } from './scenario.js';
+import { type Difference, compare } from './compare.js';
+import { type PassRun, runPass } from './pass.js';
+import { type Point, oneOfEachKind, pointsOf, shareOut } from './points.js';
+import { type RunRecord, commitsOf, recordOf } from './record.js';
 import type { Victim, World } from './world.js';
-import { transactionEnds } from '../measure/postgres.js';
 
-export interface Outcome {
-  victim: Victim;
-  /** Points of the plan, and how many were met. */
-  points: number;
-  met: number;
-  hits: Hit[];
-  /** Irreversible calls whose outcome is unknown, as it has to be. */
-  unknown: number;
-  differences: { run: string; label: string; text: string }[];
-}
+/** Which points: all, one of each kind, or those with these numbers, each in a run of its own. */
+export type Choice = 'every' | 'kinds' | { from: number; to: number };
 
 export interface MatrixOptions {
-  scenario: Scenario;
+  steps: number;
   victims: readonly Victim[];
-  /** Every point, or one of each kind. */
-  every: boolean;
+  choice: Choice;
   say: (text: string) => void;
+  /** Kills done, and how many there will be. */
+  onKill?: (victim: Victim, kills: number, most: number) => void;
+  signal: AbortSignal;
 }
 
-/** Passes over points that were planned and not met: a commit is missed when another process is faster. */
-const MAX_IDLE_RUNS = 8;
+export interface Kill {
+  victim: Victim;
+  point: Point;
+  agentRunId: string;
+  /** Number of the last event at the time of death. */
+  lastSeq: number;
+  /** From the kill to the run's next event. undefined: there was none to come. */
+  goOnMs: number | undefined;
+  /** Of which the killed process was away. */
+  awayMs: number;
+  twice: number;
+  /** Lost, or different in another way. */
+  lost: number;
+  unknown: number;
+  repeated: number;
+}
 
-export async function runMatrix(world: World, options: MatrixOptions): Promise<Outcome[]> {
-  const { scenario, say } = options;
-  const api = new Caller(world);
-  await world.model.putScript(scriptOf(scenario));
-  const put = await api.call('PUT', `/v1/agents/${scenario.name}`, agentOf(scenario, world.sink.url));
-  if (put.status >= 300) throw new Error(JSON.stringify(put.body));
+export interface Found extends Difference {
+  victim: Victim;
+  agentRunId: string;
+  /** Number and kind of the last point at which the run was killed up to this step. */
+  after: string;
+}
 
-  const start = await journalEnd(world, scenario);
-  const undisturbed = await play(world, scenario, { label: `twin ${Date.now()}` });
-  const twin = await observe(world, scenario, undisturbed, start);
-  if (twin.wrong.length > 0) throw new Error(`the undisturbed run is wrong already: ${twin.wrong.join('; ')}`);
-  const commits = commitsOf(undisturbed.events, await transactionEnds(world.pool, undisturbed.agentRunId));
-  const order = commits.map(({ key }) => key);
-  const points = allPoints(scenario, commits);
-  say(`undisturbed: ${scenario.steps.length + 1} steps, ${undisturbed.events.length} events, ${points.length} points`);
+export interface VictimResult {
+  victim: Victim;
+  points: number;
+  /** Points that were planned and not met. */
+  missed: Point[];
+  kills: Kill[];
+  differences: Found[];
+  runs: number;
+  seconds: number;
+}
 
-  const outcomes: Outcome[] = [];
+export interface MatrixResult {
+  steps: number;
+  events: number;
+  /** Of the undisturbed run. */
+  twinSeconds: number;
+  points: number;
+  victims: VictimResult[];
+}
+
+/** Rounds for points that were not met the first time. */
+const ROUNDS = 3;
+
+export async function runMatrix(world: World, options: MatrixOptions): Promise<MatrixResult> {
+  const { steps, say, signal } = options;
+  const from = Date.now();
+  const twin = await playTwin(world, options);
+  const twinSeconds = (Date.now() - from) / 1000;
+  const all = pointsOf(await commitsOf(world.pool, twin));
+  const points = choose(all, options.choice);
+  say(
+    `undisturbed: ${twin.run.steps} steps, ${twin.events.length} events, ${twinSeconds.toFixed(1)} s; ` +
+      `${all.length} points where a process can be killed, ${points.length} of them asked for`,
+  );
+  const results: VictimResult[] = [];
   for (const victim of options.victims) {
-    const wanted = options.every ? points : oneOfEachKind(points);
-    outcomes.push(await killEverywhere(world, options, twin, victim, wanted, order));
+    signal.throwIfAborted();
+    results.push(await killAt(world, options, twin, victim, points));
   }
-  return outcomes;
+  return { steps, events: twin.events.length, twinSeconds, points: points.length, victims: results };
 }
 
-async function killEverywhere(
+function choose(points: readonly Point[], choice: Choice): Point[] {
+  if (choice === 'every') return [...points];
+  if (choice === 'kinds') return oneOfEachKind(points);
+  const chosen = points.filter(({ n }) => n >= choice.from && n <= choice.to);
+  if (chosen.length > 0) return chosen;
+  throw new Error(`There are ${points.length} points; --points ${choice.from}..${choice.to} names none of them.`);
+}
+
+async function playTwin(world: World, { steps, signal }: MatrixOptions): Promise<RunRecord> {
+  const nothing = { name: 'twin', steps, victim: 'worker', runs: [[]], onKill: () => undefined, signal } as const;
+  const [run] = (await runPass(world, nothing)) as [PassRun];
+  const twin = await recordOf(world, run.agent, run.agentRunId);
+  // Compared with itself: what is wrong without a kill would be taken for right ever after.
+  const { differences } = compare(twin, twin, run);
+  if (twin.run.status === 'completed' && differences.length === 0) return twin;
+  throw new Error(`the undisturbed run is ${twin.run.status}: ${differences.map((d) => d.text).join('; ')}`);
+}
+
+async function killAt(
   world: World,
-  { scenario, say, every }: MatrixOptions,
-  twin: Observation,
+  { steps, choice, say, onKill, signal }: MatrixOptions,
+  twin: RunRecord,
   victim: Victim,
   points: readonly Point[],
-  order: readonly string[],
-): Promise<Outcome> {
-  const outcome: Outcome = { victim, points: points.length, met: 0, hits: [], unknown: 0, differences: [] };
-  const idOf = every ? nameOf : kindOf;
-  const open = new Map(points.map((point) => [idOf(point), point]));
-  let from = 0;
-  for (let run = 1, idle = 0; open.size > 0 && idle < MAX_IDLE_RUNS; run++) {
-    const label = `${victim} ${run} ${Date.now()}`;
-    from = await journalEnd(world, scenario, from);
-    const before = open.size;
-    let played: Played;
-    try {
-      played = await play(world, scenario, { label, victim, plan: planRun([...open.values()]), order });
-    } catch (err) {
-      outcome.differences.push({ run: '', label, text: (err as Error).message });
-      break;
+): Promise<VictimResult> {
+  const from = Date.now();
+  const result: VictimResult = {
+    victim,
+    points: points.length,
+    missed: [],
+    kills: [],
+    differences: [],
+    runs: 0,
+    seconds: 0,
+  };
+  let missed = [...points];
+  for (let round = 1; round <= ROUNDS && missed.length > 0; round++) {
+    const passes = passesOf(missed, typeof choice === 'object' || round > 1);
+    for (const [i, runs] of passes.entries()) {
+      const name = `${victim}-${round}-${i + 1}`;
+      const done = passes.slice(0, i).reduce((sum, of) => sum + longest(of), 0);
+      const most = passes.reduce((sum, of) => sum + longest(of), 0);
+      const played = await runPass(world, {
+        ...{ name, steps, victim, runs, signal },
+        onKill: (kills) => onKill?.(victim, done + kills, Math.max(most, done + kills)),
+      });
+      for (const run of played) await judge(world, twin, run, result);
     }
-    const seen = await observe(world, scenario, played, from);
-    for (const text of differences(twin, seen, played)) {
-      outcome.differences.push({ run: played.agentRunId, label, text });
-    }
-    for (const hit of played.hits) for (const met of metBy(hit, points, every)) open.delete(idOf(met));
-    outcome.hits.push(...played.hits);
-    outcome.unknown += seen.unknown.length;
-    outcome.met = points.length - open.size;
-    idle = open.size < before ? 0 : idle + 1;
-    const wrong = outcome.differences.length;
-    say(
-      `${victim}: run ${run}, ${played.hits.length} kills; ${outcome.met} of ${points.length} points met, ${wrong} differences`,
-    );
+    const met = new Set(result.kills.map((kill) => kill.point.n));
+    missed = points.filter(({ n }) => !met.has(n));
   }
-  return outcome;
+  result.missed = missed;
+  result.seconds = (Date.now() - from) / 1000;
+  say(
+    `${victim}: ${points.length - missed.length} of ${points.length} points met, ` +
+      `${result.differences.length} differences, ${result.seconds.toFixed(0)} s`,
+  );
+  return result;
 }
 
-/** A call was met where it was meant; a commit is the one that really was the last. */
-function metBy(hit: Hit, points: readonly Point[], every: boolean): Point[] {
-  if (hit.point.kind !== 'commit') return [hit.point];
-  const { commit } = hit;
-  const kind = kindOf({ ...hit.point, key: commit });
-  return points.filter((p) => p.kind === 'commit' && (every ? p.key === commit : kindOf(p) === kind));
+/** Runs in flight at a time when each is killed at one point only. */
+const AT_ONCE = 16;
+
+function passesOf(points: readonly Point[], alone: boolean): Point[][][] {
+  const runs = shareOut(points, alone);
+  const passes: Point[][][] = [];
+  for (let i = 0; i < runs.length; i += alone ? AT_ONCE : runs.length) {
+    passes.push(runs.slice(i, i + (alone ? AT_ONCE : runs.length)));
+  }
+  return passes;
 }
 
-/** Number of the last request that the model was sent before, so that a run is told from those before it. */
-async function journalEnd(world: World, scenario: Scenario, known = 0): Promise<number> {
-  return (await world.model.journal(scenario.name, known)).at(-1)?.n ?? known;
+const longest = (runs: readonly (readonly Point[])[]): number => Math.max(0, ...runs.map((points) => points.length));
+
+async function judge(world: World, twin: RunRecord, run: PassRun, result: VictimResult): Promise<void> {
+  result.runs += 1;
+  const record = await recordOf(world, run.agent, run.agentRunId);
+  const { differences, unknown, repeated } = compare(twin, record, run);
+  const { victim } = result;
+  const killsOf = run.hits.flatMap(({ point, at, awayMs, lastSeq, met }): Kill[] => {
+    if (!point || !met) return [];
+    const nextEvent = record.events.find((e) => e.seq > lastSeq && e.type !== 'worker.lost');
+    const goOnMs = nextEvent && Math.max(0, Date.parse(nextEvent.at) - at);
+    return [
+      {
+        victim,
+        point,
+        agentRunId: run.agentRunId,
+        lastSeq,
+        goOnMs,
+        awayMs,
+        twice: 0,
+        lost: 0,
+        unknown: 0,
+        repeated: 0,
+      },
+    ];
+  });
+  // What happened in a step is put down to the last kill up to it.
+  const causeOf = (step: number): Kill | undefined => killsOf.findLast((k) => k.point.step <= step) ?? killsOf[0];
+  const count = (step: number, what: 'twice' | 'lost' | 'unknown' | 'repeated'): Kill | undefined => {
+    const kill = causeOf(step);
+    if (kill) kill[what] += 1;
+    return kill;
+  };
+  for (const difference of differences) {
+    const kill = count(difference.step, difference.kind === 'twice' ? 'twice' : 'lost');
+    const after = kill ? `point ${kill.point.n}, step ${kill.point.step}, ${kill.point.kind}` : 'no kill at all';
+    result.differences.push({ ...difference, victim, agentRunId: run.agentRunId, after });
+  }
+  for (const id of unknown) count(record.events.find((e) => e.toolCallId === id)?.step ?? 0, 'unknown');
+  for (const step of repeated) count(step, 'repeated');
+  result.kills.push(...killsOf);
 }

@@ -1,27 +1,34 @@
 // The command line of the crash matrix.
 import { parseArgs } from 'node:util';
+import type { Choice } from './matrix.js';
 import { PATTERN_LENGTH } from './scenario.js';
 import { type Victim, victims } from './world.js';
 
 export interface Options {
   steps: number;
   victims: Victim[];
-  every: boolean;
+  choice: Choice;
   jsonFile: string | undefined;
 }
 
+const FEWEST = PATTERN_LENGTH;
+const MOST = 5000;
+
 export const HELP = `npm run crash-matrix -- [options]
 
-Plays a scripted run undisturbed, then again and again, and kills a process with SIGKILL after every commit of its
-event log and inside every call to the model and to a tool, before and after its effect. Each killed run must end like
-the undisturbed one: same outcome, same conversation, every effect once, no finished call made again, an unbroken log.
-Ends with 1 when one does not.
+Plays a scripted run undisturbed, then again and again, and kills a process with SIGKILL on both sides of every commit
+of its event log and inside every call to the model and to a tool, before and after its effect. Each killed run must
+end like the undisturbed one: same outcome, same conversation, same log, every effect once, no finished call made
+again. Ends with 1 when one does not, or when a point was not met. docs/crash-matrix.md says how to read the tables.
 
-  --steps N       steps of the run that call tools, at least ${PATTERN_LENGTH}; default 200 (hours; 16 take some minutes each)
+  --steps N       steps of the run that call tools, from ${FEWEST}; default 200 (about an hour; 20 take some ten minutes)
   --kill A,B      of ${victims.join(', ')}; default: all
-  --points WHICH  every (default), or kinds: one point of each kind
+  --points WHICH  every (default); kinds: one point of each kind; N..M: by their numbers, each in a run of its own,
+                  to look closer at a difference
   --json FILE     every kill and every difference
-  --help          this text`;
+  --help          this text
+
+It needs no key and leaves nothing running; Ctrl-C ends it cleanly.`;
 
 /** A text to print instead, or what was asked for. Throws on what it does not understand. */
 export function readOptions(args: readonly string[]): { help: string } | Options {
@@ -37,13 +44,18 @@ export function readOptions(args: readonly string[]): { help: string } | Options
   });
   if (values.help) return { help: HELP };
   const steps = Number(values.steps);
-  if (!Number.isInteger(steps) || steps < PATTERN_LENGTH || steps > 5000) {
-    throw new Error(`--steps takes a whole number from ${PATTERN_LENGTH} to 5000, not ${values.steps}.`);
+  if (!Number.isInteger(steps) || steps < FEWEST || steps > MOST) {
+    throw new Error(`--steps takes a whole number from ${FEWEST} to ${MOST}, not ${values.steps}.`);
   }
-  if (values.points !== 'every' && values.points !== 'kinds') {
-    throw new Error(`--points takes every or kinds, not ${values.points}.`);
-  }
-  return { steps, victims: victimsOf(values.kill), every: values.points === 'every', jsonFile: values.json };
+  return { steps, victims: victimsOf(values.kill), choice: choiceOf(values.points), jsonFile: values.json };
+}
+
+function choiceOf(text: string): Choice {
+  if (text === 'every' || text === 'kinds') return text;
+  const [, from, to] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
+  const range = { from: Number(from), to: Number(to ?? from) };
+  if (range.from >= 1 && range.to >= range.from) return range;
+  throw new Error(`--points takes every, kinds, or numbers such as 12..40, not ${text}.`);
 }
 
 function victimsOf(text: string): Victim[] {

@@ -1,60 +1,64 @@
 // The run that is killed again and again: every kind of step, as often as its length allows.
+import type { Decision } from '../../contracts/decisions.js';
 import type { ScriptInput } from '../../embedded/scriptedModel/client.js';
 
 export type ToolName = 'look' | 'charge' | 'wire' | 'launch';
 
-export interface ScenarioCall {
-  tool: ToolName;
-  /** Argument of the call and, with its step, its name in the sink's ledger. */
-  what: string;
+interface StepPlan {
+  tools: readonly ToolName[];
+  /** A person is asked before the first call, and says this. */
+  asks?: Extract<Decision, 'approve' | 'reject' | 'edit'>;
+  /** They also say something to the model before they decide. */
+  message?: true;
 }
 
-export interface Scenario {
-  name: string;
-  /** Of each step, from the first; the last one, without calls, ends the run. */
-  steps: readonly (readonly ScenarioCall[])[];
-  /** Steps in which a person is asked. */
-  asks: ReadonlySet<number>;
-  /** Steps in which a person says something. */
-  messages: ReadonlySet<number>;
-}
-
-/** Repeats until the run is long enough: alone, in parallel, of every effect, with a person. */
-const PATTERN: readonly { tools: readonly ToolName[]; ask?: true; message?: true }[] = [
+/** Repeats until the run is long enough: alone and in parallel, of every effect, with a person. */
+const PATTERN: readonly StepPlan[] = [
   { tools: ['look'] },
   { tools: ['charge'] },
-  { tools: ['look', 'charge', 'launch'] },
-  { tools: ['charge'], ask: true },
+  { tools: ['charge', 'launch'] },
+  { tools: ['charge'], asks: 'approve', message: true },
   { tools: ['wire'] },
   { tools: ['look', 'look'] },
   { tools: ['launch'] },
-  { tools: ['charge'], message: true },
+  { tools: ['charge', 'wire'], asks: 'reject' },
+  { tools: ['look', 'wire'] },
+  { tools: ['launch'], asks: 'edit' },
 ];
 export const PATTERN_LENGTH = PATTERN.length;
 
-/** `length` steps that call tools, and one that ends the run. */
-export function scenarioOf(length: number): Scenario {
-  const asks = new Set<number>();
-  const messages = new Set<number>();
-  const steps = Array.from({ length }, (_, i) => {
-    const { tools, ask, message } = PATTERN[i % PATTERN.length] as (typeof PATTERN)[number];
-    if (ask) asks.add(i + 1);
-    if (message) messages.add(i + 1);
-    return tools.map((tool, n) => ({ tool, what: `${ask ? 'ask' : 's'}${i + 1}.${n}` }));
-  });
-  return { name: 'crash-matrix', steps, asks, messages };
+const planOf = (step: number): StepPlan => PATTERN[(step - 1) % PATTERN.length] as StepPlan;
+
+/** What a person does when the run asks in this step. */
+export function answerTo(step: number): { decision: Decision; edited?: Record<string, unknown>; message?: string } {
+  const { asks = 'approve', message } = planOf(step);
+  return {
+    decision: asks,
+    ...(asks === 'edit' ? { edited: { what: `edited${step}.0` } } : {}),
+    ...(message ? { message: `A word about step ${step}.` } : {}),
+  };
 }
 
-export const scriptOf = ({ name, steps }: Scenario): ScriptInput => ({
-  name,
-  window: 10_000_000,
-  turns: [
-    ...steps.map((calls) => ({ reply: calls.map(({ tool, what }) => ({ tool, input: { what } })) })),
-    { reply: [{ text: 'All done.' }] },
-  ],
-});
+/** All runs say and answer the same. Ids of calls are the same in all of them, so that a place has one name. */
+export function scriptOf(name: string, steps: number): ScriptInput {
+  // The same for a reply that is asked for again: what the prompt cache saves is not what is looked at here.
+  const usage = { inputTokens: 100, outputTokens: 10, cacheReadTokens: 0, cacheWriteTokens: 0 };
+  const turns = Array.from({ length: steps }, (_, i) => {
+    const { tools, asks } = planOf(i + 1);
+    const call = (tool: ToolName, n: number) => ({
+      tool,
+      id: `toolu_${i + 1}_${n}`,
+      input: { what: `${asks && n === 0 ? 'ask' : 's'}${i + 1}.${n}` },
+    });
+    return { usage, reply: [{ text: `Step ${i + 1} comes now.` }, ...tools.map(call)] };
+  });
+  return { name, window: 10_000_000, turns: [...turns, { usage, reply: [{ text: `All ${steps} steps are done.` }] }] };
+}
 
-export function agentOf({ name, steps }: Scenario, sinkUrl: string): { name: string } & Record<string, unknown> {
+export const INPUT = 'Do everything, once.';
+
+/** An agent, and so a script, for each run: what is held is held for one run. */
+export function agentOf(name: string, steps: number, sinkUrl: string): { name: string } & Record<string, unknown> {
   const tool = (verb: ToolName, effect: string, more: Record<string, string> = {}) => ({
     name: verb,
     description: `${verb} something`,
@@ -67,23 +71,23 @@ export function agentOf({ name, steps }: Scenario, sinkUrl: string): { name: str
     effect,
     labels: ['trusted'],
     controls: ['what'],
-    timeout: '30s',
+    timeout: '60s',
     http: { url: `${sinkUrl}/${verb}`, ...more },
   });
   return {
     name,
     model: `scripted/${name}`,
-    instructions: 'Do everything, once.',
+    instructions: 'You are killed again and again. Go on.',
     tools: [
       tool('look', 'read'),
       tool('charge', 'idempotent'),
       tool('wire', 'reconcilable', { reconcileUrl: `${sinkUrl}/wire` }),
       tool('launch', 'irreversible'),
     ],
-    approve: [{ tool: 'charge', when: 'arguments.what.startsWith("ask")' }],
+    approve: [{ when: 'arguments.what.startsWith("ask")' }],
     limits: {
-      maxSteps: steps.length + 10,
-      maxToolCalls: steps.length * 4,
+      maxSteps: steps + 10,
+      maxToolCalls: steps * 4,
       maxTokens: 1_000_000_000,
       maxCostUsd: '100000.00',
       deadline: '7d',

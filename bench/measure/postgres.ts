@@ -85,12 +85,3 @@ export class PostgresMeter {
     return Number(rows[0]?.n);
   }
 }
-
-/** Numbers of the run's events that were the last of their transaction. */
-export async function transactionEnds(pool: Pool, agentRunId: string): Promise<Set<number>> {
-  const { rows } = await pool.query<{ seq: number }>(
-    'SELECT max(seq) seq FROM events WHERE agent_run_id = $1 GROUP BY xmin::text',
-    [agentRunId],
-  );
-  return new Set(rows.map((row) => row.seq));
-}

@@ -30,6 +30,11 @@ export class ScriptedModelControl {
     if (!arrived) throw new Error(`no request arrived at hold ${name} within ${waitMs} ms`);
   }
 
+  /** Names of the holds at which a request waits now. */
+  async waitingAtHolds(): Promise<string[]> {
+    return (await this.call<{ waiting: string[] }>('GET', 'holds')).waiting;
+  }
+
   /** How many requests were let go. Rules of this name that nobody has met are forgotten; without a name, all. */
   async release(name?: string): Promise<number> {
     const at = name === undefined ? 'release' : `release/${encodeURIComponent(name)}`;

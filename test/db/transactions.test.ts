@@ -155,3 +155,17 @@ test('many transactions on few connections keep their answers apart', async () =
   const said = await Promise.all(Array.from({ length: 60 }, (_, id) => one(id)));
   expect(said).toEqual(Array.from({ length: 60 }, (_, id) => `said ${id}`));
 });
+
+test('a connection that breaks between two statements of a transaction fails it, and the process lives', async () => {
+  const broke = withTransaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ pid: number }>('SELECT pg_backend_pid() pid');
+    await insert(tx, 1);
+    // As when PostgreSQL is killed while nobody waits for an answer of this connection.
+    const ended = new Promise((resolve) => tx.once('end', resolve));
+    await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    await ended;
+    await insert(tx, 2);
+  });
+  await expect(broke).rejects.toThrow();
+  expect(await ids()).toEqual([]);
+});
