@@ -166,6 +166,6 @@ test('a connection that breaks between two statements of a transaction fails it,
     await ended;
     await insert(tx, 2);
   });
-  await expect(broke).rejects.toThrow();
+  await expect(broke).rejects.toBeInstanceOf(Error);
   expect(await ids()).toEqual([]);
 });
