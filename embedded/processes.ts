@@ -1,19 +1,21 @@
 // Child processes that outlive their parent: found again by pid, waited for by condition, ended only when they are ours.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 
-/** A TCP port on loopback that was free a moment ago. */
+/** Systems give ports above these to outgoing connections: one of theirs may be taken while its server is away. */
+const SERVER_PORTS = { from: 20_000, to: 32_767 };
+const PORT_TRIES = 50;
+
+/** A TCP port on loopback that was free a moment ago, and that a server which is killed and started again finds free. */
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+  for (let tries = 0; tries < PORT_TRIES; tries++) {
+    const port = randomInt(SERVER_PORTS.from, SERVER_PORTS.to + 1);
+    if (await isPortFree(port)) return port;
+  }
+  throw new Error(`no free port found on 127.0.0.1 between ${SERVER_PORTS.from} and ${SERVER_PORTS.to}`);
 }
 
 export async function isPortFree(port: number): Promise<boolean> {

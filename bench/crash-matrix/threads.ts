@@ -8,12 +8,17 @@ export interface Fact {
 }
 
 /** They tell what was killed and tried again, not what the run did. */
-const OF_ATTEMPTS: ReadonlySet<RunEvent['type']> = new Set(['model.failed', 'tool.failed', 'worker.lost']);
+const OF_ATTEMPTS: ReadonlySet<RunEvent['type']> = new Set([
+  'model.failed',
+  'tool.failed',
+  'worker.lost',
+  'run.repaired',
+]);
 /** Facts about an attempt, of this run alone, or of the time. */
 const LEFT_OUT = new Set(
   (
-    'attempt idempotencyKey requestHash providerRequestId approvalId approvalIds messageId agentVersion limits since ' +
-    'until expiresAt costUsd usage'
+    'attempt idempotencyKey requestHash providerRequestId approvalId approvalIds code messageId agentVersion limits ' +
+    'since until expiresAt costUsd usage'
   ).split(' '),
 );
 const OF_THE_OUTCOME = new Set(['outcome', 'isError', 'resultHash']);
