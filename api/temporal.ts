@@ -12,7 +12,8 @@ import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common
 import type { AgentRunInput, ApprovalDecision, ControlLimits } from '../contracts/agentRun.js';
 import { type UpdateRefusal, updateRefusals } from '../contracts/failures.js';
 import { workflowIdOf } from '../contracts/ids.js';
-import { WORKFLOW_TYPE, searchAttributes, taskQueues } from '../workflows/protocol.js';
+import { taskQueues } from '../contracts/queues.js';
+import { WORKFLOW_TYPE, searchAttributes } from '../workflows/protocol.js';
 
 /** How long a request waits for a worker to take an update, in milliseconds. */
 const UPDATE_MS = 10_000;

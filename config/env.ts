@@ -3,9 +3,17 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { taskQueues } from '../contracts/queues.js';
+import { queueName } from '../contracts/tools.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const optional = z.string().min(1).optional();
+
+/** `runs, gpu-machines` */
+const queues = z
+  .string()
+  .transform((list) => [...new Set(list.split(',').map((name) => name.trim()))])
+  .pipe(z.array(queueName).min(1));
 
 const environment = z.object({
   LONGHAUL_DATA_DIR: z.string().min(1).default('.longhaul'),
@@ -16,6 +24,7 @@ const environment = z.object({
   LONGHAUL_TOOLS: optional,
   LONGHAUL_WORKSPACES_DIR: optional,
   LONGHAUL_WORKER_NAME: z.string().min(1).max(200).optional(),
+  LONGHAUL_QUEUES: queues.default([taskQueues.runs]),
   LONGHAUL_SCRIPTED_MODEL_URL: z.url().optional(),
   LONGHAUL_SCRIPTED_MODEL_PORT: port.default(0),
   LONGHAUL_SCRIPTS_DIR: optional,
@@ -42,6 +51,8 @@ export interface Config {
   toolsModule: string | undefined;
   workspacesDir: string;
   workerName: string;
+  /** Task queues that a worker polls: `runs`, and those that tools name. */
+  queues: string[];
   scriptedModelUrl: string | undefined;
   scriptedModelPort: number;
   scriptsDir: string | undefined;
@@ -80,6 +91,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
         ? path.join(dataDir, 'workspaces')
         : path.resolve(e.LONGHAUL_WORKSPACES_DIR),
     workerName: e.LONGHAUL_WORKER_NAME ?? hostname(),
+    queues: e.LONGHAUL_QUEUES,
     scriptedModelUrl: e.LONGHAUL_SCRIPTED_MODEL_URL,
     scriptedModelPort: e.LONGHAUL_SCRIPTED_MODEL_PORT,
     scriptsDir: e.LONGHAUL_SCRIPTS_DIR === undefined ? undefined : path.resolve(e.LONGHAUL_SCRIPTS_DIR),

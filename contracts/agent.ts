@@ -1,7 +1,7 @@
 // The agent file: what an operator declares. Parsed from YAML or JSON, checked, then immutable under its hash.
 import { z } from 'zod';
 import { duration, durationMs } from './duration.js';
-import { httpBinding, jsonSchema, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
+import { httpBinding, jsonSchema, queueName, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
 
@@ -19,7 +19,7 @@ const toolByName = z.strictObject({
   external: z.boolean().optional(),
   timeout: duration.optional(),
   attempts: z.int().min(1).max(20).optional(),
-  queue: z.string().min(1).max(100).optional(),
+  queue: queueName.optional(),
   unknown: unknownPolicy.optional(),
 });
 

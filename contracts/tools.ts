@@ -1,5 +1,6 @@
 // What a tool is: its declaration as agents, policy, workers and the API see it.
 import { z } from 'zod';
+import { taskQueues } from './queues.js';
 
 /** What a tool does to the world; decides what a second attempt may do after a worker died in the first. */
 export const toolEffect = z.enum(['read', 'idempotent', 'reconcilable', 'irreversible']);
@@ -36,6 +37,12 @@ export const httpBinding = z.strictObject({
 export const toolSource = z.enum(['builtIn', 'http', 'module']);
 
 /** A complete declaration. Undeclared effect is `irreversible`, undeclared label `untrusted`: caution by default. */
+/** A task queue as a tool or LONGHAUL_QUEUES names it. */
+export const queueName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, `.`, `_` and `-`, at most 100, such as gpu-machines')
+  .refine((name) => name !== taskQueues.rows, `\`${taskQueues.rows}\` is Longhaul's own; choose another name`);
+
 export const toolDefinition = z.object({
   name: toolName,
   description: z.string(),
@@ -52,7 +59,7 @@ export const toolDefinition = z.object({
   /** Attempts in all, where the effect allows more than one. */
   maxAttempts: z.number().int().positive(),
   source: toolSource,
-  /** Task queue of the workers that have this tool; absent: the common `tools` queue. */
+  /** Task queue of the workers that have this tool (LONGHAUL_QUEUES); absent: of those that run the agents. */
   queue: z.string().optional(),
   http: httpBinding.optional(),
   /** A person answers instead of code (ask_person), or a timer fires (sleep_until). */

@@ -45,7 +45,7 @@ export interface Services {
   scriptedModelUrl: string | undefined;
   /** The one that runs, and how another takes its place. Absent: somebody else's, or none. */
   scriptedModel?: { first: Service; start(): Promise<Service> };
-  startWorker(name?: string): Promise<Service>;
+  startWorker(env?: Record<string, string>): Promise<Service>;
   /** `env` replaces what the process would be given. */
   startApi(env?: Record<string, string>): Promise<Service>;
   /** Worker, API and model end; the embedded servers go on. */
@@ -114,8 +114,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     temporalAddress: servers.temporalAddress,
     scriptedModelUrl,
     ...(scriptedModel === undefined ? {} : { scriptedModel }),
-    startWorker: (name) =>
-      child('worker', 'worker/main.js', { ...env, ...(name === undefined ? {} : { LONGHAUL_WORKER_NAME: name }) }),
+    startWorker: (more) => child('worker', 'worker/main.js', { ...env, ...more }),
     startApi: (more) => child('api', 'api/main.js', { ...env, ...more }),
     stop: async () => void (await Promise.all([...running].map((service) => service.stop()))),
     async stopServers() {

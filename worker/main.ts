@@ -2,17 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { AgentCache } from '../activities/agentCache.js';
 import { ConversationCache } from '../activities/conversation.js';
 import type { Deps } from '../activities/deps.js';
 import { LocalCalls } from '../activities/executeTool.js';
-import { createActivities } from '../activities/index.js';
 import { Suspects } from '../activities/suspects.js';
-import { type Config, loadConfig, readSecret, requireServers } from '../config/env.js';
+import { loadConfig, readSecret, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
 import { orphanedWorkspaces } from '../housekeeping/orphanedWorkspaces.js';
 import { keepHouse } from '../housekeeping/schedule.js';
@@ -20,14 +18,11 @@ import { newWorkerId } from '../harness/ids.js';
 import { createModels } from '../providers/models.js';
 import { createLogger } from '../telemetry/log.js';
 import { createToolRegistry } from '../tools/registry.js';
-import { taskQueues } from '../workflows/protocol.js';
+import { connect, createWorkers } from './createWorkers.js';
 import { holdLease } from './lease.js';
 import { thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
 import { temporalLogger } from './temporalLogger.js';
-
-/** How long calls in flight may go on after SIGTERM before they are handed back, in milliseconds. */
-const DRAIN_MS = 10_000;
 
 async function main(): Promise<void> {
   const config = loadConfig();
@@ -56,7 +51,7 @@ async function main(): Promise<void> {
     log,
   };
   const connection = await connect(config);
-  const queues = Object.values(taskQueues);
+  const { queues } = config;
   const lease = await holdLease(pool, {
     worker: {
       id: workerId,
@@ -89,52 +84,6 @@ async function main(): Promise<void> {
   await connection.close();
   await pool.end();
   log.info('stopped');
-}
-
-async function connect(config: Config): Promise<NativeConnection> {
-  const { connectionOptions } = loadClientConnectConfig();
-  return NativeConnection.connect({ ...connectionOptions, address: config.temporalAddress ?? 'localhost:7233' });
-}
-
-async function createWorkers(
-  connection: NativeConnection,
-  config: Config,
-  deps: Deps,
-  workerId: string,
-): Promise<Worker[]> {
-  const { callModel, executeTool, ...rows } = createActivities(deps);
-  const common: Omit<WorkerOptions, 'taskQueue'> = {
-    connection,
-    namespace: config.temporalNamespace,
-    identity: `${config.workerName}:${process.pid}:${workerId}`,
-    shutdownGraceTime: DRAIN_MS,
-    shutdownForceTime: DRAIN_MS * 2,
-    // A cancellation arrives with a heartbeat's answer, so this is how long a stopped call goes on.
-    maxHeartbeatThrottleInterval: '1 second',
-    defaultHeartbeatThrottleInterval: '1 second',
-  };
-  return Promise.all([
-    Worker.create({
-      ...common,
-      taskQueue: taskQueues.runs,
-      workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
-      activities: rows,
-      // After a dead worker, its sticky queue is waited for this long before another takes the run over.
-      stickyQueueScheduleToStartTimeout: '2 seconds',
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: taskQueues.models,
-      activities: { callModel },
-      maxConcurrentActivityTaskExecutions: 200,
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: taskQueues.tools,
-      activities: { executeTool },
-      maxConcurrentActivityTaskExecutions: 200,
-    }),
-  ]);
 }
 
 function stopOnSignals(workers: readonly Worker[], log: Logger): void {

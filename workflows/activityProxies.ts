@@ -17,7 +17,7 @@ import type { RecordDecisionInput } from '../activities/recordDecision.js';
 import type { RecordNoticeInput } from '../activities/recordNotice.js';
 import type { RecordVoteInput } from '../activities/recordVote.js';
 import type { RequestApprovalInput } from '../activities/requestApproval.js';
-import { taskQueues } from './protocol.js';
+import { taskQueues } from '../contracts/queues.js';
 
 type Activities = ReturnType<typeof createActivities>;
 
@@ -25,7 +25,7 @@ type Activities = ReturnType<typeof createActivities>;
 const HEARTBEAT_TIMEOUT = '6 seconds';
 
 const model = proxyActivities<Pick<Activities, 'callModel'>>({
-  taskQueue: taskQueues.models,
+  taskQueue: taskQueues.runs,
   startToCloseTimeout: '20 minutes', // a stream that hangs is given up by the provider's own time-outs long before
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   // Unlimited here: the activity itself gives up after its outage window, which it reads from the run's row.
@@ -52,6 +52,7 @@ const localTool = proxyLocalActivities<Pick<Activities, 'executeToolLocally'>>({
 });
 
 const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'executeToolLocally'>>({
+  taskQueue: taskQueues.rows,
   startToCloseTimeout: '10 seconds', // one transaction; longer than the pool waits for a connection is a dead worker
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -87,7 +88,7 @@ export async function executeTool(call: ToolCallControl, input: ToolCallInput): 
   return tool.executeTool.executeWithOptions(
     {
       summary: call.summary,
-      taskQueue: call.queue ?? taskQueues.tools,
+      taskQueue: call.queue ?? taskQueues.runs,
       startToCloseTimeout: call.timeoutMs + TOOL_MARGIN_MS,
     },
     [input],

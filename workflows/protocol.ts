@@ -41,6 +41,4 @@ export interface RunView {
 export const getRun = defineQuery<RunView>('getRun');
 
 export const WORKFLOW_TYPE = 'agentRun';
-/** Queues: workflow tasks, model calls, tool calls. A tool may name a queue of its own. */
-export const taskQueues = { runs: 'runs', models: 'models', tools: 'tools' } as const;
 export const searchAttributes = { agentName: 'AgentName', status: 'AgentRunStatus', tenantId: 'TenantId' } as const;

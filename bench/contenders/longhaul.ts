@@ -105,7 +105,7 @@ function workersOf(services: Services) {
   const names = new Map<Service, string>();
   let made = 0;
   const startNamed = async (name: string): Promise<Service> => {
-    const worker = await services.startWorker(name);
+    const worker = await services.startWorker({ LONGHAUL_WORKER_NAME: name });
     workers.push(worker);
     names.set(worker, name);
     return worker;

@@ -84,7 +84,7 @@ async function killInsidePayment(
     await stage.worker.kill();
     note(`The worker (process ${pid}) was killed with SIGKILL.`);
     if (signal.aborted) return held;
-    stage.worker = await stage.services.startWorker('demo');
+    stage.worker = await stage.services.startWorker({ LONGHAUL_WORKER_NAME: 'demo' });
     note(`Another worker (process ${stage.worker.pid}) is up. The run goes on by itself.`);
     return held;
   }

@@ -68,7 +68,7 @@ export async function startStage(
   const payments = await startPaymentsProcess(path.join(config.dataDir, AGENT, 'refunds.jsonl'), secret, log);
   onStop(() => payments.stop());
   say(`payment service on ${payments.url}`);
-  const [worker] = await Promise.all([services.startWorker('demo'), services.startApi()]);
+  const [worker] = await Promise.all([services.startWorker({ LONGHAUL_WORKER_NAME: 'demo' }), services.startApi()]);
   say(`worker (process ${worker.pid}) and API on ${services.apiUrl}`);
 
   const client = new Client({ url: services.apiUrl, key: services.adminKey });

@@ -23,7 +23,7 @@ export interface TestService {
   dataDir: string;
   model: ScriptedModelControl;
   temporal: TemporalClient;
-  startWorker(): Promise<Service>;
+  startWorker(env?: Record<string, string>): Promise<Service>;
   startApi(env?: Record<string, string>): Promise<Service>;
   /** What the processes have logged, for failures. */
   log: string[];
@@ -80,7 +80,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     dataDir,
     model: new ScriptedModelControl(model.url),
     temporal: new TemporalClient({ connection, namespace }),
-    startWorker: () => services.startWorker(),
+    startWorker: (env) => services.startWorker(env),
     startApi: (env) => services.startApi(env),
     log,
     async stop() {

@@ -63,3 +63,10 @@ test('a process whose servers are set gets their addresses', () => {
   const config = loadConfig({ DATABASE_URL: 'postgres://h/d', TEMPORAL_ADDRESS: 'h:7233' });
   expect(requireServers(config)).toEqual({ databaseUrl: 'postgres://h/d', temporalAddress: 'h:7233' });
 });
+
+test('a worker polls the queue of runs, or those it is given', () => {
+  expect(loadConfig({}).queues).toEqual(['runs']);
+  expect(loadConfig({ LONGHAUL_QUEUES: 'gpu, runs,gpu' }).queues).toEqual(['gpu', 'runs']);
+  expect(() => loadConfig({ LONGHAUL_QUEUES: 'runs,rows' })).toThrow(/LONGHAUL_QUEUES.*`rows` is Longhaul's own/);
+  expect(() => loadConfig({ LONGHAUL_QUEUES: 'runs,' })).toThrow(/LONGHAUL_QUEUES.*letters, digits/);
+});
