@@ -10,8 +10,10 @@ import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteRunning } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
+import { idempotencyKeyOf } from '../harness/ids.js';
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
+import { clientWait } from './clientCall.js';
 import { MAX_VANISHED, isQuarantined, isSuspect } from './suspects.js';
 import { leaveUnknown, outcomeQuestion } from './unknownOutcome.js';
 
@@ -31,9 +33,6 @@ export interface Claim {
   argumentsDigest: string;
 }
 
-/** The same in every attempt of a call, and different for every other call. */
-export const idempotencyKeyOf = (agentRunId: string, toolCallId: string): string => `${agentRunId}:${toolCallId}`;
-
 /** `quarantined` is thrown by whoever called this: it has to be stored first. */
 export type Claimed = Claim | { kind: 'ended'; end: ToolCallEnd } | { kind: 'suspect' } | { kind: 'quarantined' };
 const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcome } });
@@ -50,6 +49,8 @@ export async function claimCall(deps: Deps, input: ToolCallInput, { alone = fals
     if (call.outcome) return isQuarantined(call) ? { kind: 'quarantined' } : ended(call.outcome);
     const refused = refusal(run, call);
     if (refused) return ended(await settle(tx, run, call, refused));
+    const client = run.tools.find((t) => t.name === call.tool && t.source === 'client');
+    if (client && call.claimedAt !== null) return { kind: 'ended', end: clientWait(run, call, client) };
     if (call.claimedAt !== null && call.doubt === null && call.effect === 'irreversible') {
       return { kind: 'ended', end: await leaveUnknown(deps, tx, run, call, { why: DIED }) };
     }
@@ -121,9 +122,11 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, 
     },
   };
   atCommit(tx, claimToolCall(tx, run.id, call.id, deps.workerId), appendEvents(tx, run, [started], { progress: true }));
+  const tool = run.tools.find((t) => t.name === call.tool) as ToolDefinition;
+  if (tool.source === 'client') return { kind: 'ended', end: clientWait(run, call, tool) };
   return {
     kind: 'claimed',
-    tool: run.tools.find((t) => t.name === call.tool) as ToolDefinition,
+    tool,
     agentName: run.agentName,
     arguments: args,
     attempt,

@@ -1,7 +1,7 @@
 // Drives the attempts of a tool call: as an activity of its own, or, for short reads, as a local one.
 import { Context } from '@temporalio/activity';
 import type { LocalToolResult, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
-import { idempotencyKeyOf } from './claimCall.js';
+import { idempotencyKeyOf } from '../harness/ids.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
 import { attemptToolCall } from './toolAttempt.js';

@@ -9,6 +9,7 @@ import { type PoolClient, withTransaction } from '../db/pool.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, findToolCall, setToolCallArguments } from '../db/toolCalls.js';
 import { keptBlocks, resultOf } from '../tools/result.js';
+import { notReturned } from './clientCall.js';
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
 import { recordedDecision, waitForPeople } from './requestApproval.js';
@@ -65,7 +66,7 @@ async function record(
   }
   await appendEvents(tx, run, [
     {
-      type: eventTypeOf(d.decision),
+      type: eventTypeOf(approval.kind, d.decision),
       actor: d.by,
       step: call.step,
       toolCallId: call.id,
@@ -94,7 +95,8 @@ function votesOf(approval: ApprovalRow, d: ApprovalDecision): StoredVote[] | und
   });
 }
 
-function eventTypeOf(decision: ApprovalDecision['decision']): EventType {
+function eventTypeOf(kind: ApprovalRow['kind'], decision: ApprovalDecision['decision']): EventType {
+  if (kind === 'client') return decision === 'expire' ? 'client.expired' : 'client.returned';
   if (decision === 'expire') return 'approval.expired';
   return decision === 'withdraw' ? 'approval.withdrawn' : 'approval.decided';
 }
@@ -119,6 +121,7 @@ function grantedDigest(approval: ApprovalRow, d: ApprovalDecision): string | nul
     case 'reject':
     case 'respond':
     case 'succeeded':
+    case 'failed':
     case 'unknown':
     case 'withdraw':
       return null;
@@ -136,9 +139,15 @@ async function settleUnapproved(
   const message = messageHash === null ? undefined : await getJsonContent(tx, run.id, messageHash);
   const said =
     message === undefined ? '' : ` They said: ${typeof message === 'string' ? message : JSON.stringify(message)}`;
-  if (d.decision === 'respond' || d.decision === 'succeeded') {
-    const content = keptBlocks(resultOf(message)).content;
-    await settle(tx, run, call, { outcome: 'succeeded', content, isError: false, actor: d.by });
+  if (d.decision === 'respond' || d.decision === 'succeeded' || d.decision === 'failed') {
+    const { content, isError } = keptBlocks(resultOf(message));
+    // A client says of itself whether it failed; its result may not be one that can be kept.
+    const failed = d.decision === 'failed' || (approval.kind === 'client' && isError);
+    await settle(tx, run, call, { outcome: failed ? 'failed' : 'succeeded', content, isError: failed, actor: d.by });
+    return;
+  }
+  if (approval.kind === 'client') {
+    await settle(tx, run, call, { ...notReturned(call), actor: d.by });
     return;
   }
   if (approval.kind === 'outcome') {

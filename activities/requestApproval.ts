@@ -30,7 +30,7 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
     if (isClosed(run.status)) return { settled: false };
     const { approvalId, kind, expiresAtMs, approvers = 1 } = input.approval;
     const { definition } = await deps.agents.of(tx, run);
-    const assignee = definition.approvals.assignee ?? null;
+    const assignee = kind === 'client' ? null : (definition.approvals.assignee ?? null);
     const question = questionOf(definition, call, kind);
     const expiresAt = new Date(expiresAtMs);
     const code = await insertApproval(tx, {
@@ -54,8 +54,8 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
     const { rule, reason } = question;
     await appendEvents(tx, run, [
       {
-        type: 'approval.requested',
-        actor: systemActor(kind === 'outcome' ? deps.workerId : 'policy'),
+        type: kind === 'client' ? 'client.requested' : 'approval.requested',
+        actor: systemActor(kind === 'outcome' || kind === 'client' ? deps.workerId : 'policy'),
         step: call.step,
         toolCallId: call.id,
         data: {
@@ -99,12 +99,14 @@ function questionOf(
       return { rule, reason, onExpiry: approvals.onExpiry, round: 1 };
     case 'input':
       return { rule, reason, onExpiry: 'reject', round: 1 };
+    case 'client':
+      return { rule, reason: 'the caller executes this tool', onExpiry: 'tell', round: 1 };
     case 'outcome':
       return { rule: 'unknown-outcome', reason: call.doubt ?? '', onExpiry: 'tell', round: call.doubts };
   }
 }
 
-/** Sets the run waiting for whoever is still asked, or running when nobody is. */
+/** Sets the run waiting for whoever is still asked or has a call to execute, or running when nobody is. */
 export async function waitForPeople(tx: PoolClient, run: RunRow): Promise<Waiting | undefined> {
   const pending = await pendingApprovals(tx, run.id);
   const [first] = pending;
@@ -112,11 +114,14 @@ export async function waitForPeople(tx: PoolClient, run: RunRow): Promise<Waitin
     await setRunRunning(tx, run.id);
     return undefined;
   }
+  const asked = pending.filter((a) => a.kind !== 'client');
+  const byClient = pending.filter((a) => a.kind === 'client');
   const waiting: Waiting = {
-    for: pending.every((a) => a.kind === 'input') ? 'input' : 'approval',
+    for: asked.length === 0 ? 'client' : asked.every((a) => a.kind === 'input') ? 'input' : 'approval',
     since: first.requestedAt.toISOString(),
     until: new Date(Math.min(...pending.map((a) => a.expiresAt.getTime()))).toISOString(),
-    approvalIds: pending.map((a) => a.id),
+    ...(asked.length === 0 ? {} : { approvalIds: asked.map((a) => a.id) }),
+    ...(byClient.length === 0 ? {} : { toolCallIds: byClient.map((a) => a.toolCallId) }),
     ...reasonOf(pending),
   };
   await setRunStatus(tx, run.id, 'waiting', waiting);

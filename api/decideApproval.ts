@@ -100,6 +100,7 @@ const asked: Record<ApprovalRow['kind'], string> = {
   approval: 'The question whether a call may run',
   input: 'A question to a person',
   outcome: 'The question what became of a call',
+  client: 'A call that the caller executes',
 };
 
 const notTaken = ({ kind }: ApprovalRow): Problem => {

@@ -10,6 +10,7 @@ import type { ApiDeps } from './deps.js';
 import { MAX_BODY_BYTES, Problem, handleErrors, problemOf, sendProblem } from './errors.js';
 import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
+import { clientCallRoutes } from './routes/clientCalls.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { housekeepingRoutes } from './routes/housekeeping.js';
@@ -52,6 +53,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(eventRoutes(deps));
       await v1.register(stepRoutes(deps));
       await v1.register(approvalRoutes(deps));
+      await v1.register(clientCallRoutes(deps));
       await v1.register(agentRoutes(deps));
       await v1.register(keyRoutes(deps));
       await v1.register(housekeepingRoutes(deps));

@@ -60,6 +60,7 @@ const onExpiry = { reject: 'reject', approve: 'approve', tell: 'the model is tol
 /** What to do instead, for a question of another kind than the command decides. */
 export function otherCommand({ kind, id }: ApprovalAnswer): string {
   if (kind === 'input') return `This is a question. Answer it with \`longhaul respond ${id} "…"\`, or reject it.`;
+  if (kind === 'client') return `The caller executes this call. \`longhaul return\` gives its result.`;
   return `Nobody knows whether this call happened. \`longhaul settle ${id}\` says what became of it.`;
 }
 

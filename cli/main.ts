@@ -16,6 +16,7 @@ import { addPause } from './commands/pause.js';
 import { addReject } from './commands/reject.js';
 import { addRespond } from './commands/respond.js';
 import { addResume } from './commands/resume.js';
+import { addReturn } from './commands/return.js';
 import { addRun } from './commands/run.js';
 import { addSettle } from './commands/settle.js';
 import { addShow } from './commands/show.js';
@@ -85,6 +86,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addReject,
   addRespond,
   addSettle,
+  addReturn,
   addMessage,
   addPause,
   addResume,

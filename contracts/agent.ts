@@ -31,7 +31,15 @@ const httpTool = toolByName.extend({
 });
 export type HttpToolDeclaration = z.infer<typeof httpTool>;
 
-export const agentTool = z.union([toolName, httpTool, toolByName]);
+/** A tool that whoever started the run executes: the run waits for the result, at most for `timeout`. */
+const clientTool = toolByName.omit({ attempts: true, queue: true, unknown: true }).extend({
+  description: z.string().min(1).max(4000),
+  input: jsonSchema,
+  client: z.literal(true),
+});
+export type ClientToolDeclaration = z.infer<typeof clientTool>;
+
+export const agentTool = z.union([toolName, httpTool, toolByName, clientTool]);
 export type AgentTool = z.infer<typeof agentTool>;
 
 /** Asks a person: any of tool, effect and CEL condition; all given must hold. */

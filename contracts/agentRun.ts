@@ -24,7 +24,7 @@ export type RunStatus = z.infer<typeof runStatus>;
 export const closedStatuses: readonly RunStatus[] = ['completed', 'stopped', 'failed', 'cancelled'];
 export const isClosed = (status: RunStatus): boolean => closedStatuses.includes(status);
 
-export const waitingFor = z.enum(['approval', 'input', 'timer', 'budget', 'subagents', 'model']);
+export const waitingFor = z.enum(['approval', 'input', 'client', 'timer', 'budget', 'subagents', 'model']);
 export type WaitingFor = z.infer<typeof waitingFor>;
 
 export const waiting = z.object({
@@ -32,6 +32,8 @@ export const waiting = z.object({
   since: z.iso.datetime(),
   until: z.iso.datetime().optional(),
   approvalIds: z.array(z.string()).optional(),
+  /** Calls that the caller executes: GET …/client-calls shows them, POST …/tool-results takes their results. */
+  toolCallIds: z.array(z.string()).optional(),
   /** In plain words, with the remedy where there is one. */
   reason: z.string().optional(),
 });

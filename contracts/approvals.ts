@@ -24,6 +24,7 @@ export const statusOfDecision: Record<Decision | 'expire' | 'withdraw', Approval
   edit: 'edited',
   respond: 'responded',
   succeeded: 'responded',
+  failed: 'responded',
   not_happened: 'approved',
   unknown: 'rejected',
   expire: 'expired',
@@ -91,7 +92,7 @@ export const decisionBody = z
     arguments: z.record(z.string(), z.unknown()).optional(),
     /** For the model: why it was rejected, or the answer (`respond`). */
     message: z.string().min(1).max(20_000).optional(),
-    /** With `succeeded`: the call's result, any JSON, instead of a message. */
+    /** With `succeeded` or `failed`: the call's result, any JSON, instead of a message. */
     result: z.unknown().optional(),
     scope: z.enum(['once', 'run']).default('once'),
   })
@@ -102,10 +103,15 @@ export const decisionBody = z
       ctx.addIssue({ code: 'custom', path: ['arguments'], message: 'only taken when the decision is edit' });
     if (body.decision === 'respond' && body.message === undefined)
       ctx.addIssue({ code: 'custom', path: ['message'], message: 'needed when the decision is respond' });
-    if (body.decision === 'succeeded' && (body.message === undefined) === (body.result === undefined))
+    const tellsEnd = body.decision === 'succeeded' || body.decision === 'failed';
+    if (tellsEnd && (body.message === undefined) === (body.result === undefined))
       ctx.addIssue({ code: 'custom', path: ['result'], message: 'give the result of the call, or a message instead' });
-    if (body.decision !== 'succeeded' && body.result !== undefined)
-      ctx.addIssue({ code: 'custom', path: ['result'], message: 'only taken when the decision is succeeded' });
+    if (!tellsEnd && body.result !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['result'],
+        message: 'only taken when the decision is succeeded or failed',
+      });
     if (body.scope === 'run' && body.decision !== 'approve')
       ctx.addIssue({ code: 'custom', path: ['scope'], message: 'run is only taken when the decision is approve' });
   });

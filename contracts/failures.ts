@@ -20,6 +20,7 @@ export const problems = {
   'run-not-resumable': { status: 409, title: 'The run cannot be resumed' },
   'digest-mismatch': { status: 409, title: 'The arguments are not the ones that were shown' },
   'already-decided': { status: 409, title: 'The approval was decided before' },
+  'already-returned': { status: 409, title: 'The call has a result already' },
   'already-voted': { status: 409, title: 'This key has approved it before' },
   'decision-not-taken': { status: 409, title: 'This approval does not take that decision' },
   'content-erased': { status: 410, title: 'The content was erased' },

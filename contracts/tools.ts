@@ -33,8 +33,8 @@ export const httpBinding = z.strictObject({
   reconcileMethod: z.enum(['GET', 'POST']).optional(),
 });
 
-/** Where the code of a tool is: in Longhaul, behind HTTP, or in the user's own module. */
-export const toolSource = z.enum(['builtIn', 'http', 'module']);
+/** Where the code of a tool is: in Longhaul, behind HTTP, in the user's own module, or with whoever started the run. */
+export const toolSource = z.enum(['builtIn', 'http', 'module', 'client']);
 
 /** A complete declaration. Undeclared effect is `irreversible`, undeclared label `untrusted`: caution by default. */
 /** A task queue as a tool or LONGHAUL_QUEUES names it. */
@@ -77,4 +77,4 @@ export type ToolOutcome = z.infer<typeof toolOutcome>;
 export const toolVerdict = z.enum(['execute', 'ask', 'reject']);
 export type ToolVerdict = z.infer<typeof toolVerdict>;
 
-export const toolDefaults = { timeoutMs: 60_000, maxAttempts: 4 } as const;
+export const toolDefaults = { timeoutMs: 60_000, maxAttempts: 4, clientTimeoutMs: 3_600_000 } as const;

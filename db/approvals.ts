@@ -145,6 +145,7 @@ export async function findApprovalByCode(
 
 export interface ApprovalFilter {
   status?: ApprovalStatus | undefined;
+  /** Absent: every kind that asks a person. */
   kind?: ApprovalKind | undefined;
   runId?: string | undefined;
   assignee?: string | undefined;
@@ -173,7 +174,7 @@ export async function listApprovals(
        AND ($2::text IS NULL OR status = $2)
        AND ($3::text IS NULL OR agent_run_id = $3)
        AND ($4::timestamptz IS NULL OR (requested_at, id) > ($4, $5))
-       AND ($6::text IS NULL OR kind = $6)
+       AND CASE WHEN $6::text IS NULL THEN kind <> 'client' ELSE kind = $6 END
        AND ($7::text IS NULL OR assignee = $7)
        AND ($8::text IS NULL OR (kind, tool, rule, (SELECT agent_name FROM agent_runs r WHERE r.id = agent_run_id)) =
          (SELECT l.kind, l.tool, l.rule, r.agent_name FROM approvals l JOIN agent_runs r ON r.id = l.agent_run_id

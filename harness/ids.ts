@@ -39,6 +39,9 @@ export const newWorkerId = (nowMs = Date.now()): string => `wrk_${ulid(nowMs)}`;
 export const messageIdOf = (agentRunId: string, idempotencyKey: string): string =>
   `msg_${derived(`${agentRunId}:message:${idempotencyKey}`)}`;
 
+/** The same in every attempt of a call, and different for every other call. */
+export const idempotencyKeyOf = (agentRunId: string, toolCallId: string): string => `${agentRunId}:${toolCallId}`;
+
 /** The same for every attempt, so a question is asked once. */
 export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
   derivedApprovalId(`${agentRunId}:${toolCallId}`);
@@ -46,6 +49,10 @@ export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
 /** Of the question what became of a call, which may be asked once per doubt. */
 export const outcomeQuestionIdOf = (agentRunId: string, toolCallId: string, round: number): string =>
   derivedApprovalId(`${agentRunId}:${toolCallId}:outcome:${round}`);
+
+/** Of the wait for whoever executes a call in our place. */
+export const clientCallIdOf = (agentRunId: string, toolCallId: string): string =>
+  derivedApprovalId(`${agentRunId}:${toolCallId}:client`);
 
 const derivedApprovalId = (text: string): string => `apr_${derived(text)}`;
 const derived = (text: string): string => base32(BigInt(`0x${sha256Hex(text).slice(0, 32)}`), 26);

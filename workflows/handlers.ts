@@ -101,7 +101,7 @@ function decisionOf(decision: Decision, signal: unknown): ApprovalDecision | und
     by: { kind: 'signal', id: 'temporal' },
     ...(typeof s.argumentsDigest === 'string' ? { argumentsDigest: s.argumentsDigest } : {}),
     ...(typeof s.message === 'string' && s.message !== '' ? { messageText: s.message.slice(0, 20_000) } : {}),
-    ...(decision === 'succeeded' && s.result !== undefined ? { result: s.result } : {}),
+    ...((decision === 'succeeded' || decision === 'failed') && s.result !== undefined ? { result: s.result } : {}),
   };
 }
 
@@ -124,6 +124,7 @@ function signalRefusal(run: RunState, d: ApprovalDecision | undefined): string |
   if (refused) return `${refused}: ${d.approvalId}`;
   const answered = d.messageText !== undefined || d.result !== undefined;
   if (!answered && d.decision === 'respond') return 'respond takes {"message": "the answer"}';
+  if (!answered && d.decision === 'failed') return 'failed takes {"result": …} or {"message": "…"}';
   if (!answered && d.decision === 'succeeded') return 'succeeded takes {"result": …} or {"message": "…"}';
   return undefined;
 }

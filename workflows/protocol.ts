@@ -20,7 +20,7 @@ export const reject = defineSignal<[ApprovalSignal]>('reject');
 /** Any decision: `{"approvalId": "apr_…", "decision": "respond", "message": "…"}`. */
 export interface DecisionSignal extends ApprovalSignal {
   decision: Decision;
-  /** With `succeeded`. */
+  /** With `succeeded` or `failed`. */
   result?: unknown;
   /** With `edit`. */
   arguments?: unknown;

@@ -107,6 +107,15 @@ export function describeEvent(
       const to = text(event, 'to');
       return style.yellow(`${history.call(event)}  escalated${to ? ` to ${to}` : ''}; it expires ${expiryOf(event)}`);
     }
+    case 'client.requested':
+      return [
+        style.yellow(`for you to execute: ${history.call(event)}`),
+        `  longhaul return RUN ${event.toolCallId ?? ''} --result '…'`,
+      ].join('\n');
+    case 'client.returned':
+      return verbose ? `${history.call(event)}  result returned${by}` : undefined;
+    case 'client.expired':
+      return style.yellow(`${history.call(event)}  no result came in time`);
     case 'approval.withdrawn':
       return `${history.call(event)}  no longer asked: the result came late`;
     case 'run.waiting':
@@ -173,7 +182,7 @@ function approvalRequested(event: EventAnswer, history: RunHistory, style: Style
 function waiting(event: EventAnswer, { verbose }: EventView): string | undefined {
   const what = text(event, 'for');
   // Said with the question already.
-  if ((what === 'approval' || what === 'input') && !verbose) return undefined;
+  if ((what === 'approval' || what === 'input' || what === 'client') && !verbose) return undefined;
   const until = text(event, 'until');
   return `waiting for ${what}${until === undefined ? '' : `, until ${moment(until)}`}`;
 }

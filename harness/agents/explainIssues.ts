@@ -48,6 +48,7 @@ function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate)
   if (typeof input === 'string') return inner(0);
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
     if (path[0] !== 'tools') return inner(1);
+    if ('client' in input && !('http' in input)) return inner(3);
     return inner('http' in input || 'input' in input || 'description' in input ? 1 : 2);
   }
   const message =
@@ -118,7 +119,7 @@ function named(value: unknown): string {
 
 const HTTP = ['url', 'secret', 'reconcileUrl', 'reconcileMethod'];
 const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
-const HTTP_TOOL = [...TOOL, 'description', 'input', 'http'];
+const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client'];
 const APPROVE = ['tool', 'effect', 'when', 'reason'];
 
 function knownFields(path: Path): string[] {

@@ -1,5 +1,5 @@
 // The tools of an agent: what it names among those offered, made stricter where it says so, and its own HTTP tools.
-import type { AgentDefinition, AgentTool, HttpToolDeclaration } from '../../contracts/agent.js';
+import type { AgentDefinition, AgentTool, ClientToolDeclaration, HttpToolDeclaration } from '../../contracts/agent.js';
 import { durationMs } from '../../contracts/duration.js';
 import { type ToolDefinition, type ToolEffect, toolDefaults, toolEffect } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
@@ -27,7 +27,8 @@ export interface ToolProblem {
 
 export type ResolvedTools = { ok: true; tools: ToolDefinition[] } | { ok: false; errors: ToolProblem[] };
 
-type ByName = Exclude<AgentTool, string | HttpToolDeclaration>;
+type Declared = HttpToolDeclaration | ClientToolDeclaration;
+type ByName = Exclude<AgentTool, string | Declared>;
 
 export function resolveTools(definition: AgentDefinition, offered: readonly ToolDefinition[]): ResolvedTools {
   const errors: ToolProblem[] = [];
@@ -35,8 +36,8 @@ export function resolveTools(definition: AgentDefinition, offered: readonly Tool
   const known = new Map(offered.map((tool) => [tool.name, tool]));
   definition.tools.forEach((entry, i) => {
     const path = `tools[${i}]`;
-    const resolved = isHttpTool(entry)
-      ? httpTool(entry, path, known, errors)
+    const resolved = isDeclared(entry)
+      ? declaredTool(entry, path, known, errors)
       : namedTools(typeof entry === 'string' ? { name: entry } : entry, path, known, errors);
     for (const tool of resolved) {
       if (tools.some((t) => t.name === tool.name))
@@ -48,7 +49,8 @@ export function resolveTools(definition: AgentDefinition, offered: readonly Tool
   return { ok: true, tools: tools.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
-const isHttpTool = (entry: AgentTool): entry is HttpToolDeclaration => typeof entry !== 'string' && 'http' in entry;
+const isDeclared = (entry: AgentTool): entry is Declared =>
+  typeof entry !== 'string' && ('http' in entry || 'client' in entry);
 
 function namedTools(
   entry: ByName,
@@ -104,8 +106,9 @@ function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: Too
   };
 }
 
-function httpTool(
-  entry: HttpToolDeclaration,
+/** Declared whole in the agent file: posted to over HTTP, or executed by the caller. */
+function declaredTool(
+  entry: Declared,
   path: string,
   known: ReadonlyMap<string, ToolDefinition>,
   errors: ToolProblem[],
@@ -122,7 +125,8 @@ function httpTool(
     errors.push({ path: `${path}.${inner}`, message: problem.message });
   }
   checkControls(entry.name, entry.input, entry.controls, path, errors);
-  checkReconcile(entry, path, errors);
+  if ('http' in entry) checkReconcile(entry, path, errors);
+  else checkClient(entry, path, errors);
   return [
     {
       name: entry.name,
@@ -132,14 +136,30 @@ function httpTool(
       labels: entry.labels ?? ['untrusted'],
       controls: entry.controls ?? [],
       external: entry.external ?? true,
-      timeoutMs: entry.timeout === undefined ? toolDefaults.timeoutMs : durationMs(entry.timeout),
-      maxAttempts: entry.attempts ?? toolDefaults.maxAttempts,
-      source: 'http',
-      http: entry.http,
-      ...(entry.queue === undefined ? {} : { queue: entry.queue }),
-      ...(entry.unknown === undefined ? {} : { unknown: entry.unknown }),
+      ...('http' in entry ? overHttp(entry) : byClient(entry)),
     },
   ];
+}
+
+const overHttp = (entry: HttpToolDeclaration) => ({
+  timeoutMs: entry.timeout === undefined ? toolDefaults.timeoutMs : durationMs(entry.timeout),
+  maxAttempts: entry.attempts ?? toolDefaults.maxAttempts,
+  source: 'http' as const,
+  http: entry.http,
+  ...(entry.queue === undefined ? {} : { queue: entry.queue }),
+  ...(entry.unknown === undefined ? {} : { unknown: entry.unknown }),
+});
+
+const byClient = (entry: ClientToolDeclaration) => ({
+  timeoutMs: entry.timeout === undefined ? toolDefaults.clientTimeoutMs : durationMs(entry.timeout),
+  maxAttempts: 1,
+  source: 'client' as const,
+});
+
+function checkClient({ name, effect }: ClientToolDeclaration, path: string, errors: ToolProblem[]): void {
+  if (effect !== 'reconcilable') return;
+  const message = `${name} is executed by the caller, whom nobody asks what became of a call; say irreversible`;
+  errors.push({ path: `${path}.effect`, message });
 }
 
 /** What became of a call can be asked only where the service answers that. */
