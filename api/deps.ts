@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.js';
 import type { RunLinks } from './render.js';
+import type { Audit } from './signHeads.js';
 import type { StreamHub } from './streamHub.js';
 import type { RunWorkflows } from './temporal.js';
 
@@ -10,5 +11,6 @@ export interface ApiDeps {
   workflows: RunWorkflows;
   hub: StreamHub;
   links: RunLinks;
+  audit: Audit;
   log: Logger;
 }

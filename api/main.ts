@@ -8,6 +8,7 @@ import { apiSweeps } from '../housekeeping/apiSweeps.js';
 import { keepHouse } from '../housekeeping/schedule.js';
 import { createLogger } from '../telemetry/log.js';
 import { ensureAdminKey } from './auth.js';
+import { keepAnchor, keepAuditKey } from './auditFiles.js';
 import type { ApiDeps } from './deps.js';
 import { loadAgents } from './loadAgents.js';
 import { linksTo } from './render.js';
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
   });
   if (config.adminKey !== undefined) await ensureAdminKey(pool, config.adminKey);
 
+  const auditKey = keepAuditKey(config.dataDir, config.auditKey);
   // Lazy: the API answers what it can while Temporal is away.
   const connection = Connection.lazy({ ...loadClientConnectConfig().connectionOptions, address: temporalAddress });
   const client = new Client({ connection, namespace: config.temporalNamespace });
@@ -35,6 +37,11 @@ async function main(): Promise<void> {
     workflows: createRunWorkflows(client),
     hub: createStreamHub(databaseUrl, (err) => log.warn({ err }, 'the listening connection broke; it is made again')),
     links: linksTo(config.temporalUiUrl, config.temporalNamespace),
+    audit: {
+      key: auditKey,
+      trusted: [auditKey.publicKey, ...config.auditTrust],
+      anchor: keepAnchor(config.dataDir),
+    },
     log,
   };
   const app = await buildServer(deps);
@@ -45,7 +52,7 @@ async function main(): Promise<void> {
   const agents = loadAgents(pool, config.agentsDir, log);
   if (!LOOPBACK.includes(config.host))
     log.warn('listening beyond this machine without TLS: put a proxy with TLS before it');
-  log.info({ url, pid: process.pid }, 'ready');
+  log.info({ url, pid: process.pid, auditKey: auditKey.publicKey }, 'ready');
 
   const stop = async (): Promise<void> => {
     agents.stop();

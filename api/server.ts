@@ -11,6 +11,7 @@ import { MAX_BODY_BYTES, Problem, handleErrors, problemOf, sendProblem } from '.
 import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
 import { clientCallRoutes } from './routes/clientCalls.js';
+import { auditRoutes } from './routes/audit.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { housekeepingRoutes } from './routes/housekeeping.js';
@@ -57,6 +58,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(agentRoutes(deps));
       await v1.register(keyRoutes(deps));
       await v1.register(housekeepingRoutes(deps));
+      await v1.register(auditRoutes(deps));
     },
     { prefix: '/v1' },
   );

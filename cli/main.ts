@@ -5,6 +5,7 @@ import { type Attach, type GlobalOptions, makeCli } from './cli.js';
 import { addAgents } from './commands/agents.js';
 import { addApprovals } from './commands/approvals.js';
 import { addApprove } from './commands/approve.js';
+import { addAudit } from './commands/audit.js';
 import { addCancel } from './commands/cancel.js';
 import { addEvents } from './commands/events.js';
 import { addHousekeeping } from './commands/housekeeping.js';
@@ -94,6 +95,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addAgents,
   addTools,
   addKeys,
+  addAudit,
   addHousekeeping,
 ];
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { taskQueues } from '../contracts/queues.js';
 import { queueName } from '../contracts/tools.js';
+import { auditKeyOf, isPublicKey } from '../harness/log/auditKey.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const optional = z.string().min(1).optional();
@@ -20,6 +21,18 @@ const environment = z.object({
   LONGHAUL_HOST: z.string().min(1).default('127.0.0.1'),
   LONGHAUL_PORT: port.default(8080),
   LONGHAUL_ADMIN_KEY: z.string().min(16, 'at least 16 characters').optional(),
+  LONGHAUL_AUDIT_KEY: z
+    .string()
+    .refine(
+      (text) => auditKeyOf(text) !== undefined,
+      '32 bytes in hex or base64, as `openssl rand -base64 32` prints them',
+    )
+    .optional(),
+  LONGHAUL_AUDIT_TRUST: z
+    .string()
+    .default('')
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((keys) => keys.every(isPublicKey), 'public keys such as ed25519:…, with commas between them'),
   LONGHAUL_AGENTS_DIR: optional,
   LONGHAUL_TOOLS: optional,
   LONGHAUL_WORKSPACES_DIR: optional,
@@ -45,6 +58,9 @@ export interface Config {
   host: string;
   port: number;
   adminKey: string | undefined;
+  auditKey: string | undefined;
+  /** Further public keys whose signatures count, as of a key that was replaced. */
+  auditTrust: readonly string[];
   agentsDir: string;
   /** Somebody named it, and expects it to be there. */
   agentsDirGiven: boolean;
@@ -83,6 +99,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     host: e.LONGHAUL_HOST,
     port: e.LONGHAUL_PORT,
     adminKey: e.LONGHAUL_ADMIN_KEY,
+    auditKey: e.LONGHAUL_AUDIT_KEY,
+    auditTrust: e.LONGHAUL_AUDIT_TRUST,
     agentsDir: path.resolve(e.LONGHAUL_AGENTS_DIR ?? 'agents'),
     agentsDirGiven: e.LONGHAUL_AGENTS_DIR !== undefined,
     toolsModule: e.LONGHAUL_TOOLS === undefined ? undefined : path.resolve(e.LONGHAUL_TOOLS),

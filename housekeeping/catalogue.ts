@@ -27,6 +27,10 @@ export const catalogue = {
     what: 'terminates workflows that this database started and whose run it does not have any more',
     everyMs: 5 * MINUTE,
   },
+  checkpoints: {
+    what: 'signs the heads of the event chains: runs that ended, every minute open ones, every hour all (docs/audit.md)',
+    everyMs: 5000,
+  },
   'dead-workers': {
     what: 'removes the rows of workers that ended more than a day ago',
     everyMs: 10 * MINUTE,

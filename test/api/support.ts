@@ -7,7 +7,9 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import pino from 'pino';
 import { buildServer } from '../../api/server.js';
 import type { ApiDeps } from '../../api/deps.js';
+import type { SignedLast } from '../../api/auditFiles.js';
 import { linksTo } from '../../api/render.js';
+import type { Audit } from '../../api/signHeads.js';
 import { createStreamHub } from '../../api/streamHub.js';
 import { createRunWorkflows } from '../../api/temporal.js';
 import type { Run } from '../../contracts/agentRun.js';
@@ -23,6 +25,7 @@ import { insertToolCalls } from '../../db/toolCalls.js';
 import { offerTools, registerWorker } from '../../db/workers.js';
 import { canonicalJson, digestOf, sha256Hex } from '../../harness/canonical.js';
 import { approvalIdOf, newKeyId, newWorkerId } from '../../harness/ids.js';
+import { type AuditKey, auditKeyOf, newAuditSecret } from '../../harness/log/auditKey.js';
 import { createTestDatabase } from '../support/database.js';
 import { thisProcess } from '../../worker/processIdentity.js';
 
@@ -69,6 +72,7 @@ export async function startTestApi(options: { temporal?: string } = {}): Promise
     workflows: createRunWorkflows(new Client({ connection, namespace: sharedNamespace() })),
     hub: createStreamHub(database.url, () => undefined),
     links: linksTo('http://ui', 'test'),
+    audit: anAudit(),
     log,
   };
   const app = await buildServer(deps);
@@ -141,6 +145,17 @@ export async function makeKey({ pool }: ApiDeps, role: Role): Promise<string> {
   const key = `lh_${randomUUID()}`;
   await insertKey(pool, { id: newKeyId(), tenantId: 'default', name: role, roles: [role], keyHash: sha256Hex(key) });
   return key;
+}
+
+/** A key of its own, and an anchor that is forgotten with the process. */
+export function anAudit(): Audit {
+  const key = auditKeyOf(newAuditSecret()) as AuditKey;
+  const last = new Map<string, SignedLast>();
+  const anchor = {
+    last: (id: string) => last.get(id),
+    remember: (id: string, signed: SignedLast) => void last.set(id, signed),
+  };
+  return { key, trusted: [key.publicKey], anchor };
 }
 
 /** A key of somebody else's tenant. */
