@@ -1,16 +1,11 @@
 // The Messages API through its SDK: one streamed call, no retries of its own, classified failures.
 import Anthropic from '@anthropic-ai/sdk';
 import { Agent } from 'undici';
-import {
-  type ContentBlock,
-  type ModelStopReason,
-  type Usage,
-  modelStopReasons,
-  noUsage,
-} from '../contracts/conversation.js';
+import { type ModelStopReason, type Usage, modelStopReasons, noUsage } from '../contracts/conversation.js';
 import type { ModelRequest } from '../harness/context/buildRequest.js';
 import { classifyFailure } from './failures.js';
 import type { CallOptions, ModelProvider, ModelReply } from './modelProvider.js';
+import { ReplyBuilder } from './replyStream.js';
 
 export interface AnthropicOptions {
   apiKey: string;
@@ -47,7 +42,7 @@ export function createAnthropicProvider(options: AnthropicOptions): ModelProvide
   return { call: (request, callOptions) => callOnce(client, request, callOptions) };
 }
 
-type StreamParams = Parameters<Anthropic['beta']['messages']['stream']>[0];
+type StreamParams = Anthropic.Beta.MessageCreateParamsStreaming;
 
 async function callOnce(
   client: Anthropic,
@@ -57,25 +52,29 @@ async function callOnce(
   signal.throwIfAborted();
   let billed: Usage | undefined;
   try {
-    const stream = client.beta.messages.stream(request as unknown as StreamParams, { signal });
-    stream.on('streamEvent', (event) => {
+    const params = { ...request, stream: true } as unknown as StreamParams;
+    const { data: stream, request_id: requestId } = await client.beta.messages
+      .create(params, { signal })
+      .withResponse();
+    const reply = new ReplyBuilder();
+    for await (const event of stream) {
+      reply.add(event);
       if (event.type === 'message_start') {
         billed = usageOf(event.message.usage);
         onStart?.(billed);
       }
       // The last event but one: what follows it costs nothing more.
       if (event.type === 'message_delta' && billed) billed = { ...billed, outputTokens: event.usage.output_tokens };
-    });
-    if (onDelta) {
-      stream.on('text', (text) => onDelta('text', text));
-      stream.on('thinking', (text) => onDelta('thinking', text));
+      if (event.type !== 'content_block_delta') continue;
+      if (event.delta.type === 'text_delta') onDelta?.('text', event.delta.text);
+      if (event.delta.type === 'thinking_delta') onDelta?.('thinking', event.delta.thinking);
     }
-    const message = await stream.finalMessage();
+    const { content, stopReason, usage } = reply.whole();
     return {
-      content: message.content as unknown as ContentBlock[],
-      stopReason: stopReasonOf(message.stop_reason),
-      usage: usageOf(message.usage),
-      providerRequestId: stream.request_id ?? null,
+      content,
+      stopReason: stopReasonOf(stopReason),
+      usage: usageOf(usage),
+      providerRequestId: requestId ?? null,
     };
   } catch (err) {
     if (signal.aborted) throw Object.assign(new Aborted(), { usage: billed ?? noUsage });

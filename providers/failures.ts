@@ -69,6 +69,7 @@ export function classifyFailure(err: unknown, usage?: Usage): ModelFailure {
 export function rowOf(err: unknown): FailureRow {
   if (err instanceof APIConnectionError) return 'no connection';
   if (err instanceof APIError) return rowOfApiError(err);
+  if (err instanceof SyntaxError) return 'reply that is no message';
   if (!(err instanceof AnthropicError)) return 'stream cut or silent'; // undici's own: body time-out, reset
   const noMessage = err.cause instanceof SyntaxError || /json/i.test(err.message);
   return noMessage ? 'reply that is no message' : 'stream cut or silent';

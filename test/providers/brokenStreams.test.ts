@@ -123,12 +123,12 @@ test.each([
   expect(failure).toMatchObject({ type, options: { retry: 'soon', usage: await billOf(name) } });
 });
 
-test('arguments that are no JSON are a failure, and what was written until then is on the bill', async () => {
+test('arguments that are no JSON stay what they are, and the reply around them is kept', async () => {
   const name = await aModel({ kind: 'badJson' });
-  const { failure } = await call(name);
-  const { inputTokens } = await billOf(name);
-  // The model writes on until it notices that nobody listens; how much, only its own books can tell.
-  expect(failure).toMatchObject({ type: 'ModelReplyBroken', options: { usage: { inputTokens, outputTokens: 1 } } });
+  const { reply, failure } = await call(name);
+  expect(failure).toBeUndefined();
+  expect(reply).toMatchObject({ stopReason: 'tool_use', usage: await billOf(name) });
+  expect(typeof reply?.content.find((block) => block.type === 'tool_use')?.['input']).toBe('string');
 });
 
 test('a stream that stalls before its first event costs nothing that is known, and does not wait for ever', async () => {
