@@ -1,5 +1,4 @@
 // One attempt at the provider: streamed, on the bill from its first event on, its end told to the model's circuit.
-import { Context } from '@temporalio/activity';
 import type { StepInput } from '../contracts/agentRun.js';
 import type { Usage } from '../contracts/conversation.js';
 import { publishDelta } from '../db/deltas.js';
@@ -10,7 +9,12 @@ import type { Deps } from './deps.js';
 import { keepProbe, tellAnswer, tellReply } from './modelCircuit.js';
 import type { PreparedStep } from './prepareStep.js';
 
-export async function askModel(deps: Deps, input: StepInput, prepared: PreparedStep): Promise<ModelReply> {
+export async function askModel(
+  deps: Deps,
+  input: StepInput,
+  prepared: PreparedStep,
+  signal: AbortSignal,
+): Promise<ModelReply> {
   const { agentRunId, step } = input;
   const { attempt, pass } = prepared;
   const deltas = new DeltaBatch((kind, text) =>
@@ -28,7 +32,7 @@ export async function askModel(deps: Deps, input: StepInput, prepared: PreparedS
   };
   try {
     const reply = await prepared.provider.call(prepared.request, {
-      signal: Context.current().cancellationSignal,
+      signal,
       onStart,
       onDelta: (kind, text) => deltas.add(kind, text),
     });

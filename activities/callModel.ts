@@ -1,5 +1,5 @@
 // One model call for one step: look for a stored reply, prepare, ask once, store. Nothing is bought twice.
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import type { CallModelResult, StepInput } from '../contracts/agentRun.js';
 import { Aborted } from '../providers/anthropic.js';
 import { ModelFailure } from '../providers/modelProvider.js';
@@ -8,8 +8,10 @@ import { ContentErased } from './conversation.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
 import { recordAbortedAttempt, recordHeldStep, recordModelFailure } from './modelFailures.js';
-import { type Prepared, type PreparedStep, prepareStep } from './prepareStep.js';
+import { type Prepared, type PreparedStep, prepareStep, stepKey } from './prepareStep.js';
 import { recordReply } from './recordReply.js';
+import { stopSignal } from './stopSignal.js';
+import { type Stoppable, stopped, waitWhileElsewhere } from './underWay.js';
 
 /**
  * A later attempt returns the reply that an earlier one stored. Throws ModelUnavailable, ModelRequestRejected and
@@ -17,10 +19,15 @@ import { recordReply } from './recordReply.js';
  */
 export async function callModel(deps: Deps, input: StepInput): Promise<CallModelResult> {
   const stopHeartbeat = startHeartbeat();
+  const asked = stopSignal(deps, input.agentRunId);
   try {
-    const prepared = await prepareStep(deps, input);
-    if (prepared.kind !== 'suspect') return await finish(deps, input, prepared);
-    return await deps.suspects.alone(async () => finish(deps, input, await prepareStep(deps, input, { alone: true })));
+    return await deps.underWay.alone(stepKey(input), asked, async (driver) => {
+      const prepared = await waitWhileElsewhere(driver, () => prepareStep(deps, input));
+      if (prepared.kind !== 'suspect') return finish(deps, input, prepared, driver);
+      return deps.suspects.alone(async () =>
+        finish(deps, input, await prepareStep(deps, input, { alone: true }), driver),
+      );
+    });
   } catch (err) {
     deps.conversations.forget(input.agentRunId);
     if (err instanceof ContentErased) {
@@ -28,39 +35,34 @@ export async function callModel(deps: Deps, input: StepInput): Promise<CallModel
     }
     throw err;
   } finally {
+    asked.release();
     stopHeartbeat();
   }
 }
 
-async function finish(deps: Deps, input: StepInput, prepared: Prepared): Promise<CallModelResult> {
+async function finish(deps: Deps, input: StepInput, prepared: Prepared, driver: Stoppable): Promise<CallModelResult> {
   switch (prepared.kind) {
     case 'done':
       return prepared.result;
     case 'suspect':
-      throw new Error(`step ${input.step} is a suspect though it is alone`);
+    case 'elsewhere':
+      throw new Error(`step ${input.step} is ${prepared.kind} though it is alone`);
     case 'held':
       throw await recordHeldStep(deps, input, prepared.key);
     case 'refused':
       throw await recordModelFailure(deps, input, prepared.failure, prepared);
     case 'ask':
-      return recordReply(deps, input, prepared, await ask(deps, input, prepared));
+      return recordReply(deps, input, prepared, await ask(deps, input, prepared, driver));
   }
 }
 
-async function ask(deps: Deps, input: StepInput, prepared: PreparedStep) {
+async function ask(deps: Deps, input: StepInput, prepared: PreparedStep, driver: Stoppable) {
   try {
-    return await askModel(deps, input, prepared);
+    return await askModel(deps, input, prepared, driver.signal);
   } catch (err) {
     if (err instanceof ModelFailure) throw await recordModelFailure(deps, input, err, prepared);
     if (!(err instanceof Aborted)) throw err;
     await recordAbortedAttempt(deps, input, prepared, err.usage);
-    throw aborted();
+    throw stopped(driver);
   }
-}
-
-/** A run that was cancelled ends here; a worker that is going away hands the call back to be made elsewhere. */
-function aborted(): Error {
-  const details = Context.current().cancellationDetails;
-  if (details?.cancelRequested) return new CancelledFailure('the model call was stopped');
-  return ApplicationFailure.create({ type: 'WorkerShutdown', message: 'handed back: the worker is shutting down' });
 }

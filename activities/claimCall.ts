@@ -15,6 +15,7 @@ import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
 import { clientWait } from './clientCall.js';
 import { MAX_VANISHED, isQuarantined, isSuspect } from './suspects.js';
+import { goesOnElsewhere } from './underWay.js';
 import { leaveUnknown, outcomeQuestion } from './unknownOutcome.js';
 
 export interface Claim {
@@ -34,7 +35,13 @@ export interface Claim {
 }
 
 /** `quarantined` is thrown by whoever called this: it has to be stored first. */
-export type Claimed = Claim | { kind: 'ended'; end: ToolCallEnd } | { kind: 'suspect' } | { kind: 'quarantined' };
+export type Claimed =
+  | Claim
+  | { kind: 'ended'; end: ToolCallEnd }
+  | { kind: 'suspect' }
+  | { kind: 'quarantined' }
+  /** Another worker is at it: wait for what it brings. */
+  | { kind: 'elsewhere' };
 const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcome } });
 
 /** `alone`: no other suspect is running in this process. */
@@ -51,6 +58,9 @@ export async function claimCall(deps: Deps, input: ToolCallInput, { alone = fals
     if (refused) return ended(await settle(tx, run, call, refused));
     const client = run.tools.find((t) => t.name === call.tool && t.source === 'client');
     if (client && call.claimedAt !== null) return { kind: 'ended', end: clientWait(run, call, client) };
+    const attempt = { key: idempotencyKeyOf(run.id, call.id), by: call.claimedBy, since: call.attemptedAt };
+    // A read does no harm twice; nobody need wait for it.
+    if (call.effect !== 'read' && (await goesOnElsewhere(tx, deps, attempt))) return { kind: 'elsewhere' };
     if (call.claimedAt !== null && call.doubt === null && call.effect === 'irreversible') {
       return { kind: 'ended', end: await leaveUnknown(deps, tx, run, call, { why: DIED }) };
     }

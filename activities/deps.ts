@@ -6,7 +6,9 @@ import type { ToolRegistry } from '../tools/registry.js';
 import type { AgentCache } from './agentCache.js';
 import type { ConversationCache } from './conversation.js';
 import type { LocalCalls } from './executeTool.js';
+import type { WorkerProcess } from '../db/workers.js';
 import type { Suspects } from './suspects.js';
+import type { CallsUnderWay } from './underWay.js';
 
 export interface Deps {
   pool: Pool;
@@ -16,6 +18,9 @@ export interface Deps {
   conversations: ConversationCache;
   localCalls: LocalCalls;
   suspects: Suspects;
+  underWay: CallsUnderWay;
+  /** Of a worker: has its process ended? undefined: it cannot be told from here. */
+  isGone: (process: WorkerProcess) => boolean | undefined;
   workerId: string;
   /** Folder with one folder per run. */
   workspacesDir: string;

@@ -4,7 +4,9 @@ import type { LocalToolResult, ToolCallEnd, ToolCallInput } from '../contracts/a
 import { idempotencyKeyOf } from '../harness/ids.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
+import { stopSignal } from './stopSignal.js';
 import { attemptToolCall } from './toolAttempt.js';
+import type { Stoppable } from './underWay.js';
 
 /**
  * How long a local call may hold up its workflow task, in milliseconds: for so long the run hears neither cancel nor
@@ -14,20 +16,16 @@ const LOCAL_MS = 500;
 
 export async function executeTool(deps: Deps, input: ToolCallInput): Promise<ToolCallEnd> {
   const stopHeartbeat = startHeartbeat();
-  const activity = Context.current();
+  const asked = stopSignal(deps, input.agentRunId);
   try {
     const moved = deps.localCalls.take(input);
     if (!moved) {
-      return await attemptToolCall(deps, input, {
-        signal: activity.cancellationSignal,
-        cancelRequested: () => activity.cancellationDetails?.cancelRequested === true,
-      });
+      return await attemptToolCall(deps, input, asked);
     }
-    activity.cancellationSignal.addEventListener('abort', () =>
-      moved.stop(activity.cancellationDetails?.cancelRequested === true),
-    );
+    asked.signal.addEventListener('abort', () => moved.stop(asked.cancelRequested()));
     return await moved.result;
   } finally {
+    asked.release();
     stopHeartbeat();
   }
 }
@@ -67,10 +65,7 @@ export class LocalCalls {
   readonly slowTools = new Set<string>();
   private readonly running = new Map<string, LocalCall>();
 
-  start(
-    input: ToolCallInput,
-    attempt: (driver: { signal: AbortSignal; cancelRequested(): boolean }) => Promise<ToolCallEnd>,
-  ): LocalCall {
+  start(input: ToolCallInput, attempt: (driver: Stoppable) => Promise<ToolCallEnd>): LocalCall {
     const controller = new AbortController();
     let cancelled = false;
     const result = attempt({ signal: controller.signal, cancelRequested: () => cancelled });

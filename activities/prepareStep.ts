@@ -22,6 +22,7 @@ import type { Deps } from './deps.js';
 import { billLostAttempts } from './modelBill.js';
 import { type Pass, passTo } from './modelCircuit.js';
 import { isQuarantined, isSuspect, quarantined } from './suspects.js';
+import { goesOnElsewhere } from './underWay.js';
 
 export interface PreparedStep {
   kind: 'ask';
@@ -42,8 +43,13 @@ export type Prepared =
   | PreparedStep
   | { kind: 'done'; result: CallModelResult }
   | { kind: 'suspect' }
+  /** Another worker is at it: wait for what it brings. */
+  | { kind: 'elsewhere' }
   | { kind: 'held'; key: CircuitKey }
   | { kind: 'refused'; failure: ModelFailure; pass: Pass };
+
+/** Names the model call of a step among the calls under way. */
+export const stepKey = ({ agentRunId, step }: StepInput): string => `${agentRunId}/${step}`;
 
 export async function prepareStep(
   deps: Deps,
@@ -58,6 +64,8 @@ export async function prepareStep(
     if (isClosed(run.status)) {
       throw ApplicationFailure.create({ type: 'RunClosed', message: `the run is ${run.status}`, nonRetryable: true });
     }
+    const attempt = call && { key: stepKey({ agentRunId, step }), by: call.askedBy, since: call.askedAt };
+    if (attempt && (await goesOnElsewhere(tx, deps, attempt))) return { prepared: { kind: 'elsewhere' as const } };
     if (call && isQuarantined(call)) throw quarantined(`The model call of step ${step}`);
     if (call && !alone && isSuspect(call)) return { prepared: { kind: 'suspect' as const } };
     const agent = await deps.agents.of(tx, run);
@@ -79,7 +87,7 @@ export async function prepareStep(
     const messages = extend(known?.messages ?? [], rows, agent.headHash, contents);
     const conversation = { messages, hash: (known?.hash ?? RequestHash.begin(agent.head)).extend(messages) };
     return {
-      prepared: record(tx, stored, { step, agent, provider: models.provider, conversation, pass }),
+      prepared: record(tx, deps.workerId, stored, { step, agent, provider: models.provider, conversation, pass }),
       shown: conversation,
     };
   });
@@ -174,7 +182,7 @@ interface Shown {
   pass: Pass;
 }
 
-function record(tx: PoolClient, { run, call, before }: StoredStep, shown: Shown): PreparedStep {
+function record(tx: PoolClient, workerId: string, { run, call, before }: StoredStep, shown: Shown): PreparedStep {
   const { step, agent, provider, conversation, pass } = shown;
   const { messages } = conversation;
   const { model } = agent.definition;
@@ -195,7 +203,14 @@ function record(tx: PoolClient, { run, call, before }: StoredStep, shown: Shown)
   noteRunning(run);
   atCommit(
     tx,
-    recordModelRequest(tx, run.id, { step, model, requestHash, prefixHash, shown: shownSizes(agent.head, messages) }),
+    recordModelRequest(tx, run.id, {
+      step,
+      model,
+      requestHash,
+      prefixHash,
+      shown: shownSizes(agent.head, messages),
+      workerId,
+    }),
     appendEvents(tx, run, events, { progress: true }),
   );
   const request = buildRequest(agent.head, messages);

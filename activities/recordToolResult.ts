@@ -21,6 +21,7 @@ import { sha256Hex } from '../harness/canonical.js';
 import { LOOP_STEPS, repeatOf } from '../harness/limits/loopGuard.js';
 import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
+import { keepLateResult } from './lateResult.js';
 import { withdrawQuestion } from './withdrawQuestion.js';
 
 export interface ToolCallResult {
@@ -49,7 +50,9 @@ export async function recordToolResult(
         }),
       ]);
       const call = found as ToolCallRow;
-      if (call.outcome) return { outcome: call.outcome }; // another attempt was first; its outcome stands
+      if (call.outcome) {
+        return { outcome: await keepLateResult(deps, tx, run, call, { ...result, attempt: claim.attempt }) };
+      }
       const { definition } = await deps.agents.of(tx, run);
       const { watched, loop } = watch(call, result, definition.limits.loopGuard === false ? [] : same);
       store(tx, run, call, watched, systemActor(deps.workerId), { attempt: claim.attempt });
@@ -119,7 +122,7 @@ function store(
   );
 }
 
-/** An attempt without an answer that another one follows. */
+/** An attempt without an answer that another one follows. A result may come of an earlier one meanwhile. */
 export async function recordFailedAttempt(
   deps: Deps,
   input: ToolCallInput,

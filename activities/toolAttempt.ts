@@ -3,33 +3,30 @@ import { ApplicationFailure } from '@temporalio/activity';
 import path from 'node:path';
 import type { ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import type { ContentBlock } from '../contracts/conversation.js';
+import { idempotencyKeyOf } from '../harness/ids.js';
 import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, runTool } from '../tools/execution.js';
 import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
 import { quarantined } from './suspects.js';
+import { type Stoppable, waitWhileElsewhere } from './underWay.js';
 import { recordUnknown } from './unknownOutcome.js';
 
 /** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 60_000;
 
-/** What an attempt needs of the activity that drives it. */
-export interface Driver {
-  signal: AbortSignal;
-  /** Was the run cancelled, or is the worker only going away? */
-  cancelRequested(): boolean;
-}
-
 /** Throws ToolUnavailable where another attempt may follow; Temporal retries after the delay it names. */
-export async function attemptToolCall(deps: Deps, input: ToolCallInput, driver: Driver): Promise<ToolCallEnd> {
-  const claim = await claimCall(deps, input);
-  if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
-  return deps.suspects.alone(async () => finish(deps, input, await claimCall(deps, input, { alone: true }), driver));
+export async function attemptToolCall(deps: Deps, input: ToolCallInput, asked: Stoppable): Promise<ToolCallEnd> {
+  return deps.underWay.alone(idempotencyKeyOf(input.agentRunId, input.toolCallId), asked, async (driver) => {
+    const claim = await waitWhileElsewhere(driver, () => claimCall(deps, input));
+    if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
+    return deps.suspects.alone(async () => finish(deps, input, await claimCall(deps, input, { alone: true }), driver));
+  });
 }
 
-async function finish(deps: Deps, input: ToolCallInput, claim: Claimed, driver: Driver): Promise<ToolCallEnd> {
+async function finish(deps: Deps, input: ToolCallInput, claim: Claimed, driver: Stoppable): Promise<ToolCallEnd> {
   switch (claim.kind) {
     case 'claimed':
       return store(deps, input, claim, await run(deps, input, claim, driver), driver);
@@ -38,11 +35,12 @@ async function finish(deps: Deps, input: ToolCallInput, claim: Claimed, driver: 
     case 'quarantined':
       throw quarantined(`The tool call ${input.toolCallId} of step ${input.step}`);
     case 'suspect':
-      throw new Error(`tool call ${input.toolCallId} is a suspect though it is alone`);
+    case 'elsewhere':
+      throw new Error(`tool call ${input.toolCallId} is ${claim.kind} though it is alone`);
   }
 }
 
-async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Driver): Promise<Settled> {
+async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Stoppable): Promise<Settled> {
   const executor = deps.tools.executorFor(claim.tool);
   if (!executor) {
     const text = `The worker does not have the tool ${claim.tool.name} (any more). Nothing was executed.`;
@@ -53,7 +51,14 @@ async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Drive
     const found = await reconcile(executor, context, claim);
     if (found && (found.kind === 'result' || !claim.vouched)) return found;
   }
-  return runTool(executor, claim.arguments, context, { timeoutMs: claim.tool.timeoutMs });
+  return runTool(executor, claim.arguments, context, {
+    timeoutMs: claim.tool.timeoutMs,
+    onLate: (result) => {
+      store(deps, input, claim, result, driver).catch((err: unknown) =>
+        deps.log.warn({ err, ...input }, 'a late result was not stored'),
+      );
+    },
+  });
 }
 
 /** An earlier attempt died inside the tool: the destination knows what became of the key. undefined: nothing yet. */
@@ -85,7 +90,7 @@ async function store(
   input: ToolCallInput,
   claim: Claim,
   settled: Settled,
-  driver: Driver,
+  driver: Stoppable,
 ): Promise<ToolCallEnd> {
   switch (settled.kind) {
     case 'result':
@@ -135,7 +140,7 @@ function toolContext(
   deps: Deps,
   { agentRunId, step, toolCallId }: ToolCallInput,
   claim: Claim,
-  driver: Driver,
+  driver: Stoppable,
 ): ToolContext {
   return {
     idempotencyKey: claim.idempotencyKey,

@@ -14,9 +14,13 @@ export type InputContent = z.infer<typeof inputContent>;
 /** A block as stored: whatever the provider sent, verbatim. */
 export type ContentBlock = { type: string; [field: string]: unknown };
 
-/** A part of a message: a hash of an array of blocks, or the result of one tool call. */
+/**
+ * A part of a message: a hash of an array of blocks, or the result of one tool call. `late_result`: what a call really
+ * brought of which the model was told that nobody knows; the API takes one `tool_result` a call, so it comes as text.
+ */
 export type MessagePart =
-  { kind: 'blocks'; hash: string } | { kind: 'tool_result'; toolCallId: string; hash: string; isError: boolean };
+  | { kind: 'blocks'; hash: string }
+  | { kind: 'tool_result' | 'late_result'; toolCallId: string; hash: string; isError: boolean };
 
 /** One message of a run, append-only, by reference. */
 export interface MessageRow {

@@ -13,6 +13,7 @@ export const eventTypes = [
   'tool.failed',
   'tool.unknown',
   'tool.returned',
+  'tool.result_late',
   'approval.requested',
   'approval.voted',
   'approval.reminded',

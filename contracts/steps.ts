@@ -16,6 +16,9 @@ export const toolCall = z.object({
   durationMs: z.number().nullable(),
   /** Why nobody knows whether the call happened, while a person is asked. */
   doubt: z.string().optional(),
+  /** What the call really brought, when it came after the model had been told that nobody knows. */
+  lateOutcome: z.string().optional(),
+  lateResult: z.unknown().optional(),
   arguments: z.unknown().optional(),
   result: z.unknown().optional(),
 });

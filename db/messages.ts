@@ -32,11 +32,19 @@ export async function lastMessage(db: Queryable, agentRunId: string): Promise<Me
 /** False when a message of this id is queued already. */
 export async function queueMessage(
   tx: PoolClient,
-  message: { id: string; agentRunId: string; contentHash: string },
+  message: {
+    id: string;
+    agentRunId: string;
+    contentHash: string;
+    /** It is the late result of this call. */
+    result?: { toolCallId: string; isError: boolean };
+  },
 ): Promise<boolean> {
+  const { id, agentRunId, contentHash, result } = message;
   const { rowCount } = await tx.query(
-    'INSERT INTO queued_messages (id, agent_run_id, content_hash) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING',
-    [message.id, message.agentRunId, message.contentHash],
+    `INSERT INTO queued_messages (id, agent_run_id, content_hash, tool_call_id, is_error) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (id) DO NOTHING`,
+    [id, agentRunId, contentHash, result?.toolCallId ?? null, result?.isError ?? null],
   );
   return rowCount === 1;
 }
@@ -51,11 +59,16 @@ export async function findQueuedMessage(db: Queryable, id: string): Promise<{ co
 
 /** Messages that no model has seen, oldest first, as parts of the next one. */
 export async function unreadMessages(db: Queryable, agentRunId: string): Promise<MessagePart[]> {
-  const { rows } = await db.query<{ hash: string }>(
-    `SELECT content_hash hash FROM queued_messages WHERE agent_run_id = $1 AND message_seq IS NULL ORDER BY position`,
+  const { rows } = await db.query<{ hash: string; toolCallId: string | null; isError: boolean | null }>(
+    `SELECT content_hash hash, tool_call_id "toolCallId", is_error "isError" FROM queued_messages
+     WHERE agent_run_id = $1 AND message_seq IS NULL ORDER BY position`,
     [agentRunId],
   );
-  return rows.map((row) => ({ kind: 'blocks', hash: row.hash }));
+  return rows.map(({ hash, toolCallId, isError }) =>
+    toolCallId === null
+      ? { kind: 'blocks', hash }
+      : { kind: 'late_result', toolCallId, hash, isError: isError === true },
+  );
 }
 
 /** Senders hold the run's lock as well: those that were read under it are all. */
@@ -64,6 +77,15 @@ export async function markMessagesRead(tx: PoolClient, agentRunId: string, seq: 
     agentRunId,
     seq,
   ]);
+}
+
+/** Has the model been shown the results of this step's calls, or is it being shown them? Call under the run's lock. */
+export async function resultsWereShown(db: Queryable, agentRunId: string, step: number): Promise<boolean> {
+  const { rows } = await db.query<{ shown: boolean }>(
+    `SELECT EXISTS (SELECT 1 FROM messages WHERE agent_run_id = $1 AND step = $2 + 1 AND role = 'user') shown`,
+    [agentRunId, step],
+  );
+  return rows[0]?.shown === true;
 }
 
 export async function hasQueuedMessages(db: Queryable, agentRunId: string): Promise<boolean> {

@@ -32,6 +32,9 @@ export interface ModelCallRow {
   failingSince: Date | null;
   failures: number;
   brokenReplies: number;
+  /** Who makes the latest attempt, and since when. null once its end is known. */
+  askedBy: string | null;
+  askedAt: Date | null;
   result: CallModelResult | null;
   requestedAt: Date;
   repliedAt: Date | null;
@@ -41,7 +44,7 @@ const COLUMNS = `step, model, attempts, failed_attempts "failedAttempts", reques
   reply_hash "replyHash", stop_reason "stopReason", provider_request_id "providerRequestId",
   input_tokens "inputTokens", output_tokens "outputTokens", cache_read_tokens "cacheReadTokens",
   cache_write_tokens "cacheWriteTokens", cost_nano_usd "costNanoUsd", open_usage "openUsage", charged_usage "chargedUsage",
-  reply_attempt "replyAttempt", failing_since "failingSince", failures, broken_replies "brokenReplies", result, requested_at "requestedAt",
+  reply_attempt "replyAttempt", failing_since "failingSince", failures, broken_replies "brokenReplies", asked_by "askedBy", asked_at "askedAt", result, requested_at "requestedAt",
   replied_at "repliedAt"`;
 
 export const usageOfCall = (call: ModelCallRow): Usage => ({
@@ -77,14 +80,16 @@ export async function listModelCalls(
 export async function recordModelRequest(
   tx: PoolClient,
   agentRunId: string,
-  call: { step: number; model: string; requestHash: string; prefixHash: string; shown: Shown },
+  call: { step: number; model: string; requestHash: string; prefixHash: string; shown: Shown; workerId: string },
 ): Promise<number> {
   const { rows } = await tx.query<{ attempts: number }>(
-    `INSERT INTO model_calls (agent_run_id, step, model, attempts, request_hash, prefix_hash, shown, requested_at)
-     VALUES ($1, $2, $3, 1, $4, $5, $6, now())
-     ON CONFLICT (agent_run_id, step) DO UPDATE SET attempts = model_calls.attempts + 1
+    `INSERT INTO model_calls (agent_run_id, step, model, attempts, request_hash, prefix_hash, shown, requested_at,
+       asked_by, asked_at)
+     VALUES ($1, $2, $3, 1, $4, $5, $6, now(), $7, now())
+     ON CONFLICT (agent_run_id, step) DO UPDATE SET attempts = model_calls.attempts + 1,
+       asked_by = EXCLUDED.asked_by, asked_at = EXCLUDED.asked_at
      RETURNING attempts`,
-    [agentRunId, call.step, call.model, call.requestHash, call.prefixHash, JSON.stringify(call.shown)],
+    [agentRunId, call.step, call.model, call.requestHash, call.prefixHash, JSON.stringify(call.shown), call.workerId],
   );
   return (rows[0] as { attempts: number }).attempts;
 }
@@ -92,7 +97,7 @@ export async function recordModelRequest(
 /** An attempt that we ended ourselves: it says nothing about the model. */
 export async function countEndedModelAttempt(tx: PoolClient, agentRunId: string, step: number): Promise<void> {
   await tx.query(
-    `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1)
+    `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1), asked_by = NULL
      WHERE agent_run_id = $1 AND step = $2`,
     [agentRunId, step],
   );
@@ -105,7 +110,7 @@ export async function countFailedModelAttempt(
   { broken }: { broken: boolean },
 ): Promise<void> {
   await tx.query(
-    `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1), failures = failures + 1,
+    `UPDATE model_calls SET failed_attempts = least(attempts, failed_attempts + 1), asked_by = NULL, failures = failures + 1,
        failing_since = coalesce(failing_since, now()), broken_replies = CASE WHEN $3 THEN broken_replies + 1 ELSE 0 END
      WHERE agent_run_id = $1 AND step = $2`,
     [agentRunId, step, broken],

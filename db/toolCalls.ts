@@ -21,7 +21,9 @@ export interface ToolCallRow {
   /** Attempts whose end was recorded, though they brought no result. */
   failedAttempts: number;
   claimedAt: Date | null;
+  /** Who makes the latest attempt, and since when. null once its end is known. */
   claimedBy: string | null;
+  attemptedAt: Date | null;
   returnedAt: Date | null;
   /** Why nobody knows whether the call happened, while a person is asked. */
   doubt: string | null;
@@ -32,17 +34,31 @@ export interface ToolCallRow {
   edited: boolean;
   /** Of what the tool returned, where the model is shown more than that. */
   resultDigest: string | null;
+  /** The true result, when it came after the model had been told that nobody knows it. */
+  lateOutcome: 'succeeded' | 'failed' | null;
+  lateResultHash: string | null;
 }
 
 const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
   arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
-  failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", returned_at "returnedAt", doubt,
+  failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", attempted_at "attemptedAt", returned_at "returnedAt", doubt,
   doubted_at "doubtedAt", doubts, edited,
-  result_digest "resultDigest"`;
+  result_digest "resultDigest", late_outcome "lateOutcome", late_result_hash "lateResultHash"`;
 
 export type NewToolCall = Omit<
   ToolCallRow,
-  'attempts' | 'failedAttempts' | 'claimedAt' | 'claimedBy' | 'returnedAt' | 'doubt' | 'doubtedAt' | 'doubts' | 'edited'
+  | 'attempts'
+  | 'failedAttempts'
+  | 'claimedAt'
+  | 'claimedBy'
+  | 'attemptedAt'
+  | 'returnedAt'
+  | 'doubt'
+  | 'doubtedAt'
+  | 'doubts'
+  | 'edited'
+  | 'lateOutcome'
+  | 'lateResultHash'
 >;
 
 export async function insertToolCalls(
@@ -177,8 +193,8 @@ export async function claimToolCall(
   workerId: string,
 ): Promise<number> {
   const { rows } = await tx.query<{ attempts: number }>(
-    `UPDATE tool_calls SET claimed_at = coalesce(claimed_at, now()), claimed_by = $3, attempts = attempts + 1,
-       doubt = NULL, doubted_at = NULL
+    `UPDATE tool_calls SET claimed_at = coalesce(claimed_at, now()), claimed_by = $3, attempted_at = now(),
+       attempts = attempts + 1, doubt = NULL, doubted_at = NULL
      WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL RETURNING attempts`,
     [agentRunId, toolCallId, workerId],
   );
@@ -188,7 +204,8 @@ export async function claimToolCall(
 
 export async function countFailedAttempt(tx: PoolClient, agentRunId: string, toolCallId: string): Promise<void> {
   await tx.query(
-    'UPDATE tool_calls SET failed_attempts = least(attempts, failed_attempts + 1) WHERE agent_run_id = $1 AND id = $2',
+    `UPDATE tool_calls SET failed_attempts = least(attempts, failed_attempts + 1), claimed_by = NULL
+     WHERE agent_run_id = $1 AND id = $2`,
     [agentRunId, toolCallId],
   );
 }
@@ -209,6 +226,35 @@ export async function settleToolCall(
   return rowCount === 1;
 }
 
+/** What really happened, in place of `unknown`: the model has not been told anything yet. */
+export async function correctToolCall(
+  tx: PoolClient,
+  agentRunId: string,
+  toolCallId: string,
+  result: { outcome: ToolOutcome; resultHash: string; isError: boolean },
+): Promise<void> {
+  await tx.query(
+    `UPDATE tool_calls SET outcome = $3, result_hash = $4, is_error = $5, result_digest = NULL, returned_at = now()
+     WHERE agent_run_id = $1 AND id = $2`,
+    [agentRunId, toolCallId, result.outcome, result.resultHash, result.isError],
+  );
+}
+
+/** The same beside what the model was told. */
+export async function addLateResult(
+  tx: PoolClient,
+  agentRunId: string,
+  toolCallId: string,
+  result: { outcome: ToolOutcome; resultHash: string },
+): Promise<void> {
+  await tx.query('UPDATE tool_calls SET late_outcome = $3, late_result_hash = $4 WHERE agent_run_id = $1 AND id = $2', [
+    agentRunId,
+    toolCallId,
+    result.outcome,
+    result.resultHash,
+  ]);
+}
+
 /** Nobody knows whether the call happened, and a person will be asked. */
 export async function doubtToolCall(
   tx: PoolClient,
@@ -217,7 +263,7 @@ export async function doubtToolCall(
   why: string,
 ): Promise<ToolCallRow> {
   const { rows } = await tx.query<ToolCallRow>(
-    `UPDATE tool_calls SET doubt = $3, doubted_at = now(), doubts = doubts + 1
+    `UPDATE tool_calls SET doubt = $3, doubted_at = now(), doubts = doubts + 1, claimed_by = NULL
      WHERE agent_run_id = $1 AND id = $2 AND outcome IS NULL RETURNING ${COLUMNS}`,
     [agentRunId, toolCallId, why],
   );
@@ -228,7 +274,8 @@ export async function doubtToolCall(
 /** Calls of which nobody knows whether they happened, whether the model was told or a person is being asked. */
 export async function unknownToolCalls(db: Queryable, agentRunId: string): Promise<ToolCallRow[]> {
   const { rows } = await db.query<ToolCallRow>(
-    `SELECT ${COLUMNS} FROM tool_calls WHERE agent_run_id = $1 AND (outcome = 'unknown' OR doubt IS NOT NULL)
+    `SELECT ${COLUMNS} FROM tool_calls
+     WHERE agent_run_id = $1 AND (outcome = 'unknown' OR doubt IS NOT NULL) AND late_outcome IS NULL
      ORDER BY step, position`,
     [agentRunId],
   );

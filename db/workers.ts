@@ -5,13 +5,16 @@ import type { PoolClient, Queryable } from './pool.js';
 /** How long a worker counts as alive after it last said so, in milliseconds. Renewed at a third of it. */
 export const WORKER_LEASE_MS = 9000;
 
-export interface WorkerIdentity {
-  id: string;
-  name: string;
-  host: string;
+export interface WorkerProcess {
   pid: number;
   pidSpace: string | null;
   pidStarted: string | null;
+}
+
+export interface WorkerIdentity extends WorkerProcess {
+  id: string;
+  name: string;
+  host: string;
   queues: string[];
   codeVersion: string;
 }
@@ -25,22 +28,38 @@ export async function registerWorker(db: Queryable, w: WorkerIdentity): Promise<
 }
 
 /** Also of one that was given up: it is there after all. */
-export async function renewWorkerLease(db: Queryable, id: string): Promise<void> {
+export async function renewWorkerLease(db: Queryable, id: string, workingOn: readonly string[]): Promise<void> {
   await db.query(
-    `UPDATE workers SET lease_until = now() + $2 * interval '1 millisecond', lost_at = NULL WHERE id = $1`,
-    [id, WORKER_LEASE_MS],
+    `UPDATE workers SET lease_until = now() + $2 * interval '1 millisecond', lost_at = NULL, renewed_at = now(),
+       working_on = $3
+     WHERE id = $1`,
+    [id, WORKER_LEASE_MS, workingOn],
   );
+}
+
+/** A worker, and whether it is alive and at this call: it said so with its last renewal, or began since. */
+export async function findWorkerAt(
+  db: Queryable,
+  id: string,
+  call: string,
+  since: Date,
+): Promise<(WorkerProcess & { atIt: boolean }) | undefined> {
+  const { rows } = await db.query<WorkerProcess & { atIt: boolean }>(
+    `SELECT pid, pid_space "pidSpace", pid_started "pidStarted",
+       lease_until > clock_timestamp() AND stopped_at IS NULL AND lost_at IS NULL
+         AND ($2 = ANY (working_on) OR renewed_at < $3::timestamptz + interval '1 second') "atIt"
+     FROM workers WHERE id = $1`,
+    [id, call, since],
+  );
+  return rows[0];
 }
 
 export async function markWorkerStopped(db: Queryable, id: string): Promise<void> {
   await db.query('UPDATE workers SET stopped_at = now(), lease_until = now() WHERE id = $1', [id]);
 }
 
-export interface PeerWorker {
+export interface PeerWorker extends WorkerProcess {
   id: string;
-  pid: number;
-  pidSpace: string | null;
-  pidStarted: string | null;
   /** It had every chance to renew, since whoever asks could do so himself all that time. */
   leaseExpired: boolean;
   /** Long enough for its open polls at Temporal to have ended: nothing more is handed to it. */

@@ -66,13 +66,13 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs a tool once and never throws. A tool that does not return within `timeoutMs` is given up; for one that may
- * have acted, that is no answer.
+ * have acted, that is no answer. Should it return after all, `onLate` is given the result.
  */
 export async function runTool(
   executor: ToolExecutor,
   args: unknown,
   ctx: ToolContext,
-  { timeoutMs }: { timeoutMs: number },
+  { timeoutMs, onLate }: { timeoutMs: number; onLate?: (result: Settled) => void },
 ): Promise<Settled> {
   const { name } = executor.definition;
   if (ctx.signal.aborted) return failed(`${name} was stopped before it started. Nothing was executed.`);
@@ -91,8 +91,12 @@ export async function runTool(
   });
   const signal = AbortSignal.any([ctx.signal, timeout.signal]);
   try {
-    const result = await Promise.race([executor.execute(args, { ...ctx, signal }), givenUp]);
-    return { kind: 'result', ...keptBlocks(resultOf(result)) };
+    const executing = executor.execute(args, { ...ctx, signal });
+    executing.then(
+      (result) => (signal.aborted ? onLate?.(kept(result)) : undefined),
+      () => undefined, // after it was told to stop, a throw says nothing
+    );
+    return kept(await Promise.race([executing, givenUp]));
   } catch (err) {
     return settledThrow(err);
   } finally {
@@ -100,6 +104,8 @@ export async function runTool(
     if (onAbort) ctx.signal.removeEventListener('abort', onAbort);
   }
 }
+
+const kept = (result: ToolResult): Settled => ({ kind: 'result', ...keptBlocks(resultOf(result)) });
 
 /** Of a request that may or may not have arrived. A request that was never sent for its own faults is not among them. */
 const NETWORK_CODES = new RegExp(

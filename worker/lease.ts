@@ -15,6 +15,8 @@ import { definitionHash } from '../tools/registry.js';
 export interface LeaseOptions {
   worker: WorkerIdentity;
   tools: readonly ToolDefinition[];
+  /** The calls that this process is at. */
+  workingOn: () => readonly string[];
   log: Logger;
 }
 
@@ -24,7 +26,7 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-export async function holdLease(pool: Pool, { worker, tools, log }: LeaseOptions): Promise<Lease> {
+export async function holdLease(pool: Pool, { worker, tools, workingOn, log }: LeaseOptions): Promise<Lease> {
   await withTransaction(pool, async (tx) => {
     await registerWorker(tx, worker);
     await offerTools(
@@ -35,7 +37,7 @@ export async function holdLease(pool: Pool, { worker, tools, log }: LeaseOptions
   });
   let since = new Date();
   const renew = (): void => {
-    renewWorkerLease(pool, worker.id).catch((err: unknown) => {
+    renewWorkerLease(pool, worker.id, workingOn()).catch((err: unknown) => {
       since = new Date();
       log.warn({ err }, 'the lease could not be renewed');
     });

@@ -10,6 +10,7 @@ import { ConversationCache } from '../activities/conversation.js';
 import type { Deps } from '../activities/deps.js';
 import { LocalCalls } from '../activities/executeTool.js';
 import { Suspects } from '../activities/suspects.js';
+import { CallsUnderWay } from '../activities/underWay.js';
 import { loadConfig, readSecret, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
 import { orphanedWorkspaces } from '../housekeeping/orphanedWorkspaces.js';
@@ -20,7 +21,7 @@ import { createLogger } from '../telemetry/log.js';
 import { createToolRegistry } from '../tools/registry.js';
 import { connect, createWorkers } from './createWorkers.js';
 import { holdLease } from './lease.js';
-import { thisProcess } from './processIdentity.js';
+import { isGone, thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
 import { temporalLogger } from './temporalLogger.js';
 
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
     max: 30,
     onError: (err) => log.warn({ err }, 'a database connection broke'),
   });
+  const here = thisProcess();
   const tools = await createToolRegistry({ userModule: config.toolsModule });
   const deps: Deps = {
     pool,
@@ -45,6 +47,8 @@ async function main(): Promise<void> {
     conversations: new ConversationCache(),
     localCalls: new LocalCalls(),
     suspects: new Suspects(),
+    underWay: new CallsUnderWay(),
+    isGone: (other) => isGone(other, here),
     workerId,
     workspacesDir: config.workspacesDir,
     secret: readSecret,
@@ -57,11 +61,12 @@ async function main(): Promise<void> {
       id: workerId,
       name: config.workerName,
       host: hostname(),
-      ...thisProcess(),
+      ...here,
       queues,
       codeVersion: codeVersion(),
     },
     tools: tools.offered(),
+    workingOn: () => deps.underWay.keys(),
     log,
   });
 

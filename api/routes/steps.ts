@@ -109,6 +109,7 @@ function renderStep(call: ModelCallRow, toolCalls: readonly ToolCallRow[]): Step
       attempts: t.attempts,
       durationMs: msBetween(t.claimedAt, t.returnedAt),
       ...(t.doubt === null ? {} : { doubt: t.doubt }),
+      ...(t.lateOutcome === null ? {} : { lateOutcome: t.lateOutcome }),
     })),
   };
 }
@@ -120,7 +121,7 @@ async function stepWithContents({ pool }: ApiDeps, id: string, n: number): Promi
   const call = (await findModelCalls(pool, id, n)).find((row) => row.step === n);
   if (!call) throw notFound(`step ${n} of run ${id}`);
   const toolCalls = await listToolCalls(pool, id, n, n);
-  const hashes = [call.replyHash, ...toolCalls.flatMap((t) => [t.argumentsHash, t.resultHash])];
+  const hashes = [call.replyHash, ...toolCalls.flatMap((t) => [t.argumentsHash, t.resultHash, t.lateResultHash])];
   const contents = await getContents(
     pool,
     id,
@@ -138,6 +139,7 @@ async function stepWithContents({ pool }: ApiDeps, id: string, n: number): Promi
       ...t,
       arguments: json(toolCalls[i]?.argumentsHash ?? null),
       result: json(toolCalls[i]?.resultHash ?? null),
+      ...(t.lateOutcome === undefined ? {} : { lateResult: json(toolCalls[i]?.lateResultHash ?? null) }),
     })),
   };
 }

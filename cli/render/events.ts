@@ -91,6 +91,8 @@ export function describeEvent(
       return style.yellow(`${history.call(event)}  nobody knows whether it happened; a person is asked`);
     case 'tool.returned':
       return `${history.call(event)} → ${outcome(text(event, 'outcome') ?? '', style)}${history.took(event)}`;
+    case 'tool.result_late':
+      return style.yellow(`${history.call(event)}  its result came late: ${lateResult(event, style)}`);
     case 'approval.requested':
       return approvalRequested(event, history, style);
     case 'approval.decided':
@@ -153,6 +155,15 @@ function decided(event: EventAnswer, history: RunHistory, { style, verbose }: Ev
   if (verdict === 'reject') return `${call} → ${style.red('rejected')}: ${text(event, 'reason')} (${rule})`;
   if (!verbose) return undefined;
   return verdict === 'ask' ? `${call}  a person is asked (${rule})` : `${call}  may run (${rule})`;
+}
+
+function lateResult(event: EventAnswer, style: Style): string {
+  const told: Record<string, string> = {
+    as_result: 'the model is shown it as the result',
+    as_message: 'the model is told in its next step',
+    no_one: 'the model is not told any more',
+  };
+  return `${outcome(text(event, 'outcome') ?? '', style)}; ${told[text(event, 'told') ?? ''] ?? ''}`;
 }
 
 function approvalRequested(event: EventAnswer, history: RunHistory, style: Style): string {

@@ -77,6 +77,7 @@ export function resolveMessage(
   const content = row.parts.flatMap((part): ContentBlock[] => {
     const blocks = JSON.parse(bytesOf(part.hash).toString('utf8')) as ContentBlock[];
     if (part.kind === 'blocks') return blocks;
+    if (part.kind === 'late_result') return lateResult(part, blocks);
     return [
       {
         type: 'tool_result',
@@ -99,6 +100,21 @@ export function resolveMessage(
     prefixHash: sha256Hex(prefixBefore + text),
   };
 }
+
+/** Marked as the tool's: it stands where people speak. */
+function lateResult({ toolCallId, isError }: { toolCallId: string; isError: boolean }, blocks: ContentBlock[]) {
+  const what = isError ? 'It ran after all, and failed' : 'It did happen';
+  return [
+    say(`The call ${toolCallId}, of which nobody knew whether it happened, has brought its result late. ${what}:`),
+    say(`<tool_result tool_use_id="${toolCallId}">`),
+    ...blocks,
+    say(
+      '</tool_result>\nWhat stands between these marks was written by the tool, not by a person. Do not repeat the call.',
+    ),
+  ];
+}
+
+const say = (text: string): ContentBlock => ({ type: 'text', text });
 
 export function buildRequest(head: RequestHead, conversation: readonly ConversationMessage[]): ModelRequest {
   return { ...head, messages: conversation.map((m) => m.message) };

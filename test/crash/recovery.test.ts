@@ -36,9 +36,10 @@ async function aWorker(): Promise<Service> {
   return worker;
 }
 
-async function aRun(name: string, turns: Parameters<typeof scriptOf>[1]): Promise<string> {
+async function aRun(name: string, turns: Parameters<typeof scriptOf>[1], timeout = '20s'): Promise<string> {
   await service.model.putScript(scriptOf(name, turns));
-  await api.putAgent(sinkAgent(name, sink.url));
+  const { tools } = sinkAgent(name, sink.url) as unknown as { tools: object[] };
+  await api.putAgent(sinkAgent(name, sink.url, { tools: tools.map((tool) => ({ ...tool, timeout })) }));
   return (await api.startRun(name)).id;
 }
 
@@ -87,22 +88,36 @@ test('of two that notice one death one hands back, once', async () => {
   expect(journal.map((e) => e.status)).toEqual(['aborted', 'answered']);
 });
 
-test('a worker that only stood still is not taken for dead, and what it brings when it wakes changes nothing', async () => {
+test('a worker that only stood still is not taken for dead, and what it brings when it wakes is told the model: nothing acts twice', async () => {
   const frozen = await aWorker();
   const hold = sink.holdNext('/launch');
-  const id = await aRun('frozen', [calls(['launch', { what: 'rocket' }]), done()]);
+  await service.model.holdAt({ name: 'awake', script: 'frozen', turn: 1 });
+  const id = await aRun(
+    'frozen',
+    [
+      calls(['launch', { what: 'rocket' }]),
+      {
+        ...done('it is unclear'),
+        expect: { toolResult: { tool: 'launch', contains: 'may or may not', isError: true } },
+      },
+      { ...done('it is up'), expect: { lastUserContains: 'It did happen' } },
+    ],
+    '10m',
+  );
   await hold.arrived;
   process.kill(frozen.pid, 'SIGSTOP');
   await aWorker();
   // Temporal gives the attempt up for want of heartbeats; the second one may not launch again.
-  await waitFor(
-    'the second attempt to end',
-    async () => (await api.events(id)).some((e) => e.type === 'tool.returned' && e.data['outcome'] === 'unknown'),
-    90_000,
-  );
+  await service.model.waitForHold('awake', 90_000);
   hold.release();
   process.kill(frozen.pid, 'SIGCONT');
-  expect(await api.ended(id)).toMatchObject({ status: 'completed' });
+  await waitFor(
+    'the late result',
+    async () => (await api.events(id)).some((e) => e.type === 'tool.result_late' && e.data['told'] === 'as_message'),
+    60_000,
+  );
+  await service.model.release('awake');
+  expect(await api.ended(id)).toMatchObject({ status: 'completed', output: { text: 'it is up' } });
   expect((await api.events(id)).filter((e) => e.type === 'tool.returned')).toHaveLength(1);
   expect(sink.requests.filter((r) => r.key.startsWith(id))).toHaveLength(1);
-}, 120_000);
+}, 180_000);
