@@ -49,7 +49,7 @@ export function compare(
     ...effectDifferences(twin, record, killed, excused),
   );
   const { again, repeated } = modelCallsAgain(record, stepsInFlight(record.events, interruptions));
-  differences.push(...again);
+  differences.push(...again, ...billDifferences(twin, record));
   return { differences, unknown: [...excused], repeated: [...repeated, ...toolCallsRepeated(record)] };
 }
 
@@ -165,6 +165,18 @@ function modelCallsAgain(
     else if (calls + unfinished > 1) repeated.push(step);
   }
   return { again, repeated };
+}
+
+/** The run's own bill: every reply it has is on it, and nothing that the model did not bill. */
+function billDifferences(twin: RunRecord, { run, bill }: RunRecord): Difference[] {
+  const tokens: [what: string, was: number, is: number, billed: number][] = [
+    ['input', twin.run.inputTokens, run.inputTokens, bill.usage.input_tokens],
+    ['output', twin.run.outputTokens, run.outputTokens, bill.usage.output_tokens],
+  ];
+  return tokens.flatMap(([what, was, is, billed]) => [
+    ...(is < was ? [lost(0, `${what} tokens: ${is} on the run's bill, ${was} undisturbed`)] : []),
+    ...(is > billed ? [twice(0, `${what} tokens: ${is} on the run's bill, ${billed} on the model's`)] : []),
+  ]);
 }
 
 const toolCallsRepeated = ({ effects, events }: RunRecord): number[] =>
