@@ -10,6 +10,7 @@ import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteRunning } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
+import { toolInCall } from '../harness/callEffect.js';
 import { idempotencyKeyOf } from '../harness/ids.js';
 import type { Deps } from './deps.js';
 import { settle } from './recordToolResult.js';
@@ -47,17 +48,21 @@ const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcom
 /** `alone`: no other suspect is running in this process. */
 export async function claimCall(deps: Deps, input: ToolCallInput, { alone = false } = {}): Promise<Claimed> {
   return withTransaction(deps.pool, async (tx) => {
-    const [run, call, args] = await Promise.all([
+    const [run, found, args] = await Promise.all([
       lockRun(tx, input.agentRunId),
       findToolCall(tx, input.agentRunId, input.toolCallId),
       getArguments(tx, input.agentRunId, input.toolCallId),
     ]);
-    if (!call) throw new Error(`no tool call ${input.toolCallId} in ${input.agentRunId}`);
+    if (!found) throw new Error(`no tool call ${input.toolCallId} in ${input.agentRunId}`);
+    const tool = toolOf(run, found, args);
+    // By the arguments as they are now: an edit may have made a write of a read.
+    const call = tool ? { ...found, effect: tool.effect } : found;
     if (call.outcome) return isQuarantined(call) ? { kind: 'quarantined' } : ended(call.outcome);
     const refused = refusal(run, call);
     if (refused) return ended(await settle(tx, run, call, refused));
-    const client = run.tools.find((t) => t.name === call.tool && t.source === 'client');
-    if (client && call.claimedAt !== null) return { kind: 'ended', end: clientWait(run, call, client) };
+    if (tool?.source === 'client' && call.claimedAt !== null) {
+      return { kind: 'ended', end: clientWait(run, call, tool) };
+    }
     const attempt = { key: idempotencyKeyOf(run.id, call.id), by: call.claimedBy, since: call.attemptedAt };
     // A read does no harm twice; nobody need wait for it.
     if (call.effect !== 'read' && (await goesOnElsewhere(tx, deps, attempt))) return { kind: 'elsewhere' };
@@ -76,6 +81,11 @@ export async function claimCall(deps: Deps, input: ToolCallInput, { alone = fals
 const GIVEN_UP =
   `The call took the process that ran it down ${MAX_VANISHED} times and was given up. It may or may not have had an ` +
   'effect. Do not repeat it as it is.';
+
+function toolOf(run: RunRow, call: ToolCallRow, args: unknown): ToolDefinition | undefined {
+  const tool = run.tools.find((t) => t.name === call.tool);
+  return tool && toolInCall(tool, args);
+}
 
 /** What keeps this call from running (again), as the result the model will see. */
 function refusal(run: RunRow, call: ToolCallRow): { outcome: ToolOutcome; text: string } | undefined {
@@ -132,7 +142,7 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, 
     },
   };
   atCommit(tx, claimToolCall(tx, run.id, call.id, deps.workerId), appendEvents(tx, run, [started], { progress: true }));
-  const tool = run.tools.find((t) => t.name === call.tool) as ToolDefinition;
+  const tool = toolOf(run, call, args) as ToolDefinition;
   if (tool.source === 'client') return { kind: 'ended', end: clientWait(run, call, tool) };
   return {
     kind: 'claimed',

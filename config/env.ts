@@ -1,5 +1,5 @@
 // The only reader of the environment. Every name, its default and its unit stand here and in README.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -134,5 +134,14 @@ export function requireServers(config: Config): { databaseUrl: string; temporalA
   return { databaseUrl, temporalAddress };
 }
 
-/** A secret for a tool, by the name that an agent file gives it. */
-export const readSecret = (name: string): string | undefined => process.env[name];
+/** A secret for a tool, by the name that an agent file gives it: the variable, or the file that `NAME_FILE` names. */
+export function readSecret(name: string): string | undefined {
+  const file = process.env[`${name}_FILE`];
+  const value = process.env[name];
+  if (value !== undefined || file === undefined) return value;
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch {
+    throw new Error(`the worker cannot read the file of the secret ${name}, which ${name}_FILE names`);
+  }
+}

@@ -1,6 +1,7 @@
 // The agent file: what an operator declares. Parsed from YAML or JSON, checked, then immutable under its hash.
 import { z } from 'zod';
 import { duration, durationMs } from './duration.js';
+import { httpRule } from './httpRequest.js';
 import { httpBinding, jsonSchema, queueName, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
@@ -39,7 +40,16 @@ const clientTool = toolByName.omit({ attempts: true, queue: true, unknown: true 
 });
 export type ClientToolDeclaration = z.infer<typeof clientTool>;
 
-export const agentTool = z.union([toolName, httpTool, toolByName, clientTool]);
+/** The built-in http_request, which can ask nothing but what it is allowed here. */
+const httpRequestTool = toolByName.extend({
+  name: z.literal('http_request'),
+  allow: z.array(httpRule).min(1).max(100),
+  redirects: z.int().min(0).max(20).optional(),
+  responseBytes: z.int().min(1024).max(4_194_304).optional(),
+});
+export type HttpRequestTool = z.infer<typeof httpRequestTool>;
+
+export const agentTool = z.union([toolName, httpTool, toolByName, clientTool, httpRequestTool]);
 export type AgentTool = z.infer<typeof agentTool>;
 
 /** Asks a person: any of tool, effect and CEL condition; all given must hold. */

@@ -1,5 +1,7 @@
 // What a tool is: its declaration as agents, policy, workers and the API see it.
 import { z } from 'zod';
+import { httpRequestSettings } from './httpRequest.js';
+import { headersWithSecrets } from './secrets.js';
 import { taskQueues } from './queues.js';
 
 /** What a tool does to the world; decides what a second attempt may do after a worker died in the first. */
@@ -28,6 +30,8 @@ export const httpBinding = z.strictObject({
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
     .optional(),
+  /** Sent with every request. `${secret:NAME}` in a value stands for a secret of the worker. */
+  headers: headersWithSecrets.optional(),
   /** With effect `reconcilable`: where the service says what became of a key. */
   reconcileUrl: httpUrl.optional(),
   reconcileMethod: z.enum(['GET', 'POST']).optional(),
@@ -62,6 +66,8 @@ export const toolDefinition = z.object({
   /** Task queue of the workers that have this tool (LONGHAUL_QUEUES); absent: of those that run the agents. */
   queue: z.string().optional(),
   http: httpBinding.optional(),
+  /** Of http_request: what it may ask. */
+  httpRequest: httpRequestSettings.optional(),
   /** A person answers instead of code (ask_person), or a timer fires (sleep_until). */
   waits: z.enum(['person', 'timer']).optional(),
   /** Absent: as the agent says. */

@@ -14,7 +14,9 @@ export function httpExecutor(definition: ToolDefinition): ToolExecutor {
     ...(definition.effect === 'reconcilable' ? { reconcile: (key, ctx) => reconcile(http, key, ctx) } : {}),
     async execute(args, ctx) {
       const body = JSON.stringify({ arguments: args, ...originOf(ctx) });
-      return resultOf(await sendToolRequest({ url: http.url, method: 'POST', body, secret: http.secret }, ctx));
+      return resultOf(
+        await sendToolRequest({ url: http.url, method: 'POST', body, secret: http.secret, headers: http.headers }, ctx),
+      );
     },
   };
 }
@@ -46,7 +48,10 @@ async function reconcile(http: Http, key: string, ctx: ToolContext): Promise<Rec
   const url = new URL(http.reconcileUrl);
   if (method === 'GET') url.searchParams.set('key', key);
   const body = method === 'GET' ? key : JSON.stringify({ key, ...originOf(ctx) });
-  const answer = await sendToolRequest({ url: url.href, method, body, secret: http.secret }, ctx);
+  const answer = await sendToolRequest(
+    { url: url.href, method, body, secret: http.secret, headers: http.headers },
+    ctx,
+  );
   if (answer.status === 404) return { happened: false };
   return answer.status === 200 ? { happened: true, result: resultOf(answer) } : 'unknown';
 }

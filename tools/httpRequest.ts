@@ -1,5 +1,6 @@
 // One signed HTTP request of a tool, and its answer read within bounds.
 import { Agent, request } from 'undici';
+import { allWithSecrets } from '../contracts/secrets.js';
 import { type ToolContext, ToolUnavailable } from './execution.js';
 import { signBody } from './httpSignature.js';
 import { MAX_RESULT_BYTES } from './result.js';
@@ -15,6 +16,8 @@ export interface ToolRequest {
   body: string;
   /** Name of the secret that signs. */
   secret: string | undefined;
+  /** More headers, with references to secrets. */
+  headers: Record<string, string> | undefined;
 }
 
 export interface ToolAnswer {
@@ -25,7 +28,7 @@ export interface ToolAnswer {
 
 /** Throws ToolUnavailable for 408, 429 and 5xx: the service has not answered yet. */
 export async function sendToolRequest(
-  { url, method, body, secret }: ToolRequest,
+  { url, method, body, secret, headers = {} }: ToolRequest,
   ctx: ToolContext,
 ): Promise<ToolAnswer> {
   const response = await request(url, {
@@ -33,6 +36,7 @@ export async function sendToolRequest(
     dispatcher,
     signal: ctx.signal,
     headers: {
+      ...allWithSecrets(lowerCase(headers), (name) => ctx.secrets(name)),
       ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
       'user-agent': 'longhaul',
       'idempotency-key': ctx.idempotencyKey,
@@ -51,6 +55,9 @@ export async function sendToolRequest(
   return { status, text };
 }
 
+const lowerCase = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
 /** Undefined when there is too much. Leaving the loop closes the connection. */
 async function readLimited(body: AsyncIterable<Buffer>): Promise<string | undefined> {
   const chunks: Buffer[] = [];
@@ -64,7 +71,7 @@ async function readLimited(body: AsyncIterable<Buffer>): Promise<string | undefi
 }
 
 /** Seconds or a date, as HTTP allows; at most an hour. */
-function retryAfterMs(header: string | string[] | undefined): number | undefined {
+export function retryAfterMs(header: string | string[] | undefined): number | undefined {
   if (typeof header !== 'string' || header.trim() === '') return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 3_600_000);

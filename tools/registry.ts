@@ -1,6 +1,7 @@
 // Every tool this worker can run: built in, from the user's module, or over HTTP.
 import type { ToolDefinition } from '../contracts/tools.js';
 import { digestOf } from '../harness/canonical.js';
+import { httpRequestTool } from './builtIn/httpRequest.js';
 import { builtInTools } from './builtIn/index.js';
 import type { ToolExecutor } from './execution.js';
 import { httpExecutor } from './http.js';
@@ -29,6 +30,7 @@ export async function createToolRegistry(options: { userModule?: string | undefi
     offered: () => [...tools.values()].map((t) => t.definition).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     executorFor(definition) {
       if (definition.source === 'http') return httpExecutor(definition);
+      if (definition.httpRequest) return httpRequestTool(definition);
       const tool = tools.get(definition.name);
       return tool?.definition.source === definition.source ? tool : undefined;
     },

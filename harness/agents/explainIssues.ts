@@ -49,6 +49,7 @@ function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate)
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
     if (path[0] !== 'tools') return inner(1);
     if ('client' in input && !('http' in input)) return inner(3);
+    if ('allow' in input) return inner(4);
     return inner('http' in input || 'input' in input || 'description' in input ? 1 : 2);
   }
   const message =
@@ -117,9 +118,10 @@ function named(value: unknown): string {
   return `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
-const HTTP = ['url', 'secret', 'reconcileUrl', 'reconcileMethod'];
+const HTTP = ['url', 'secret', 'headers', 'reconcileUrl', 'reconcileMethod'];
+const ALLOW = ['url', 'methods', 'headers', 'private'];
 const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
-const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client'];
+const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client', 'allow', 'redirects', 'responseBytes'];
 const APPROVE = ['tool', 'effect', 'when', 'reason'];
 
 function knownFields(path: Path): string[] {
@@ -127,6 +129,7 @@ function knownFields(path: Path): string[] {
     case undefined:
       return Object.keys(agentDefinition.shape);
     case 'tools':
+      if (path.at(-2) === 'allow') return ALLOW;
       return path.at(-1) === 'http' ? HTTP : HTTP_TOOL;
     case 'approve':
       return APPROVE;

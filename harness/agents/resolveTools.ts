@@ -1,11 +1,18 @@
 // The tools of an agent: what it names among those offered, made stricter where it says so, and its own HTTP tools.
-import type { AgentDefinition, AgentTool, ClientToolDeclaration, HttpToolDeclaration } from '../../contracts/agent.js';
+import type {
+  AgentDefinition,
+  AgentTool,
+  ClientToolDeclaration,
+  HttpRequestTool,
+  HttpToolDeclaration,
+} from '../../contracts/agent.js';
 import { durationMs } from '../../contracts/duration.js';
 import { type ToolDefinition, type ToolEffect, toolDefaults, toolEffect } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
 import { argumentNames } from '../policy/checkArguments.js';
 import { schemaProblem } from '../policy/compileSchema.js';
 import { pathText } from './filePosition.js';
+import { httpRequestToolOf } from './httpRequestTool.js';
 
 /** One name in an agent file for several tools. */
 export const toolGroups: Readonly<Record<string, readonly string[]>> = {
@@ -28,7 +35,7 @@ export interface ToolProblem {
 export type ResolvedTools = { ok: true; tools: ToolDefinition[] } | { ok: false; errors: ToolProblem[] };
 
 type Declared = HttpToolDeclaration | ClientToolDeclaration;
-type ByName = Exclude<AgentTool, string | Declared>;
+type ByName = Exclude<AgentTool, string | Declared | HttpRequestTool> | HttpRequestTool;
 
 export function resolveTools(definition: AgentDefinition, offered: readonly ToolDefinition[]): ResolvedTools {
   const errors: ToolProblem[] = [];
@@ -60,6 +67,7 @@ function namedTools(
 ): ToolDefinition[] {
   return membersOf(entry.name).flatMap((name) => {
     const tool = known.get(name);
+    if (tool && name === 'http_request') return [httpRequest(tool, entry, path, errors)];
     if (tool) return [stricter(tool, entry, path, errors)];
     const names = [...known.keys(), ...Object.keys(toolGroups)];
     errors.push({
@@ -69,6 +77,19 @@ function namedTools(
     });
     return [];
   });
+}
+
+function httpRequest(base: ToolDefinition, entry: ByName, path: string, errors: ToolProblem[]): ToolDefinition {
+  const report = (field: string, message: string) => errors.push({ path: `${path}.${field}`, message });
+  if ('allow' in entry) {
+    checkControls(entry.name, base.input, entry.controls, path, errors);
+    return httpRequestToolOf(entry, base, report);
+  }
+  report(
+    'allow',
+    'http_request needs the addresses that it may ask, such as allow: [{url: "https://api.example.com/"}]',
+  );
+  return base;
 }
 
 const EFFECTS: readonly ToolEffect[] = toolEffect.options; // from the mildest to the strictest

@@ -2,6 +2,7 @@
 // the model can repair them; ids and names that would make the conversation invalid are repaired in its content.
 import type { ContentBlock, ModelStopReason } from '../../contracts/conversation.js';
 import type { ToolDefinition, ToolVerdict } from '../../contracts/tools.js';
+import { toolInCall } from '../callEffect.js';
 import { digestOf } from '../canonical.js';
 import { nearest } from '../nearest.js';
 import { checkArguments } from './checkArguments.js';
@@ -105,7 +106,8 @@ interface Proposed {
 }
 
 function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
-  const tool = input.tools.find((t) => t.name === p.block['name']);
+  const named = input.tools.find((t) => t.name === p.block['name']);
+  const tool = named && toolInCall(named, p.args);
   const base = {
     toolCallId: p.toolCallId,
     index: p.index,

@@ -110,6 +110,20 @@ describe('a call', () => {
     expect(body).not.toContain('hush');
   });
 
+  test('carries the headers of the agent file, with secrets put in by the worker', async () => {
+    const { url, requests } = await aService(ok);
+    const headers = { Authorization: 'Bearer ${secret:TOKEN}', 'X-Plain': 'yes', 'Content-Type': 'text/plain' };
+    const ctx = aCall({ secrets: (name) => `hush ${name}` });
+    const settled = await run(httpExecutor(aTool(url, { http: { url, headers } })), {}, ctx);
+    expect(requests[0]?.headers).toMatchObject({
+      authorization: 'Bearer hush TOKEN',
+      'x-plain': 'yes',
+      'content-type': 'application/json',
+    });
+    expect(requests[0]?.body).not.toContain('hush');
+    expect(JSON.stringify(settled)).not.toContain('hush');
+  });
+
   test('whose secret is not set is not sent', async () => {
     const { url, requests } = await aService(ok);
     const settled = await run(httpExecutor(aTool(url, {}, 'REFUND_HMAC_KEY')), {});

@@ -15,6 +15,7 @@ test('the built-in tools are offered in the order of their names, with complete 
   const names = registry.offered().map((d) => d.name);
   expect(names).toEqual([
     'ask_person',
+    'http_request',
     'sleep_until',
     'workspace_edit',
     'workspace_list',
@@ -31,10 +32,11 @@ test('the names that agents may use for several tools stand for tools that are o
   for (const name of Object.values(toolGroups).flat()) expect(offered(name)).toBeDefined();
 });
 
-test('nothing built in is irreversible, and what a file says is untrusted', () => {
+test('nothing built in is irreversible but a request to the world outside, and what a file says is untrusted', () => {
   const effects = Object.fromEntries(registry.offered().map((d) => [d.name, d.effect]));
   expect(effects).toEqual({
     ask_person: 'read',
+    http_request: 'irreversible',
     sleep_until: 'read',
     workspace_edit: 'idempotent',
     workspace_list: 'read',

@@ -115,7 +115,7 @@ test('a tool that no worker offers yet is told apart, with what is offered and w
   const [error] = errorsOf('  - workspace\n  - refnd\n');
   expect(error).toMatchObject({ path: 'tools[1]', line: 6, column: 5 });
   expect(error?.message).toContain('no worker offers it yet: refnd; did you mean refund?');
-  expect(error?.message).toContain('Offered: ask_person, refund,');
+  expect(error?.message).toContain('Offered: ask_person, http_request, refund,');
 });
 
 test('other errors name no missing tool', () => {
@@ -224,4 +224,64 @@ test('examples/agents/file-clerk.yaml needs nothing but the built-in tools', () 
     'ask',
     'ask',
   ]);
+});
+
+describe('http_request', () => {
+  const asking = (settings: string): string => `  - {name: http_request, ${settings}}\n`;
+
+  test('that may only read is a read; that may write is irreversible, or idempotent where the file says so', () => {
+    const rule = (methods: string) => `allow: [{url: "https://api.example/v1", methods: [${methods}]}]`;
+    expect(toolsOf(asking('allow: [{url: "https://api.example"}]'))).toMatchObject([
+      { effect: 'read', external: true, labels: ['untrusted'], controls: ['url', 'method'] },
+    ]);
+    expect(toolsOf(asking(rule('GET, POST')))).toMatchObject([{ effect: 'irreversible' }]);
+    expect(toolsOf(asking(`${rule('PUT')}, effect: idempotent`))).toMatchObject([{ effect: 'idempotent' }]);
+    expect(errorsOf(asking(`${rule('POST')}, effect: read`))).toMatchObject([{ path: 'tools[0].effect', line: 5 }]);
+    expect(errorsOf(asking(`${rule('GET')}, effect: idempotent`))).toMatchObject([{ path: 'tools[0].effect' }]);
+  });
+
+  test('tells the model what it may ask, and offers no other method', () => {
+    const [tool] = toolsOf(asking('allow: [{url: "https://api.example/v1", methods: [GET, POST]}]'));
+    expect(tool?.description).toContain('Allowed: GET, POST https://api.example/v1.');
+    expect(tool?.input).toMatchObject({ properties: { method: { enum: ['GET', 'POST'] } } });
+  });
+
+  test.each([
+    ['without an allow-list', '  - http_request\n', 'tools[0].allow', 'needs the addresses that it may ask'],
+    [
+      'with an address that is none',
+      asking('allow: [{url: "api.example"}]'),
+      'tools[0].allow[0].url',
+      'an address such as',
+    ],
+    [
+      'with a misspelt field',
+      asking('allow: [{url: "https://a", method: [GET]}]'),
+      'tools[0].allow[0].method',
+      'methods',
+    ],
+    [
+      'with a secret in the file in place of its name',
+      asking('allow: [{url: "https://a", headers: {authorization: "Bearer ${KEY}"}}]'),
+      'tools[0].allow[0].headers.authorization',
+      '${secret:NAME}',
+    ],
+    [
+      'that would send a variable of Longhaul itself',
+      asking('allow: [{url: "https://a", headers: {x: "${secret:ANTHROPIC_API_KEY}"}}]'),
+      'tools[0].allow[0].headers.x',
+      "Longhaul's own",
+    ],
+    [
+      'that sets a header of the transport',
+      asking('allow: [{url: "https://a", headers: {host: "b"}}]'),
+      'tools[0].allow[0].headers',
+      'is set by Longhaul itself',
+    ],
+    ['that takes too long', asking('allow: [{url: "https://a"}], timeout: 11m'), 'tools[0].timeout', 'at most 10m'],
+  ])('%s is refused with what to write instead', (_, tools, where, message) => {
+    const [error] = errorsOf(tools);
+    expect(error?.path.startsWith(where)).toBe(true);
+    expect(error?.message).toContain(message);
+  });
 });

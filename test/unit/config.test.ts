@@ -1,6 +1,8 @@
 // What the environment may say, and what is said about it when it is wrong.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { loadConfig, requireServers } from '../../config/env.js';
+import { loadConfig, readSecret, requireServers } from '../../config/env.js';
 
 test('an empty environment has a default for everything that has one', () => {
   expect(loadConfig({})).toMatchObject({
@@ -69,4 +71,20 @@ test('a worker polls the queue of runs, or those it is given', () => {
   expect(loadConfig({ LONGHAUL_QUEUES: 'gpu, runs,gpu' }).queues).toEqual(['gpu', 'runs']);
   expect(() => loadConfig({ LONGHAUL_QUEUES: 'runs,rows' })).toThrow(/LONGHAUL_QUEUES.*`rows` is Longhaul's own/);
   expect(() => loadConfig({ LONGHAUL_QUEUES: 'runs,' })).toThrow(/LONGHAUL_QUEUES.*letters, digits/);
+});
+
+test('a secret is read from its variable, or from the file that NAME_FILE names', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'longhaul-secret-'));
+  const file = path.join(folder, 'token');
+  writeFileSync(file, 'from a file\n');
+  try {
+    Object.assign(process.env, { T_SECRET: 'plain', U_SECRET_FILE: file, V_SECRET_FILE: `${file}-gone` });
+    expect(readSecret('T_SECRET')).toBe('plain');
+    expect(readSecret('U_SECRET')).toBe('from a file');
+    expect(() => readSecret('V_SECRET')).toThrow('cannot read the file of the secret V_SECRET');
+    expect(readSecret('W_SECRET')).toBeUndefined();
+  } finally {
+    for (const name of ['T_SECRET', 'U_SECRET_FILE', 'V_SECRET_FILE']) delete process.env[name];
+    rmSync(folder, { recursive: true });
+  }
 });

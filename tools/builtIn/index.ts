@@ -2,6 +2,7 @@
 import type { ToolDefinition } from '../../contracts/tools.js';
 import type { ToolExecutor } from '../execution.js';
 import { askPerson } from './askPerson.js';
+import { httpRequestDefinition, httpRequestTool } from './httpRequest.js';
 import { sleepUntil } from './sleepUntil.js';
 import { workspaceEdit } from './workspaceEdit.js';
 import { workspaceList } from './workspaceList.js';
@@ -18,6 +19,7 @@ export const builtInTools: readonly ToolExecutor[] = [
   builtIn(workspaceRead),
   builtIn(workspaceWrite),
   builtIn(workspaceEdit),
+  httpRequestTool(httpRequestDefinition),
   builtIn(askPerson, { waits: 'person' }),
   builtIn(sleepUntil, { waits: 'timer' }),
 ];
