@@ -7,7 +7,7 @@ import type { NewEvent } from '../../contracts/events.js';
 import { chainEvents, emptyChain } from '../../harness/log/eventHash.js';
 
 const ID = 'run_1';
-const system = { kind: 'system' } as const;
+const system = { kind: 'system', id: 'test' } as const;
 const event = (type: NewEvent['type'], data: NewEvent['data'], more: Partial<NewEvent> = {}): NewEvent => ({
   type,
   actor: system,
