@@ -45,8 +45,18 @@ export type Claimed =
   | { kind: 'elsewhere' };
 const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcome } });
 
-/** `alone`: no other suspect is running in this process. */
-export async function claimCall(deps: Deps, input: ToolCallInput, { alone = false } = {}): Promise<Claimed> {
+export interface ClaimOptions {
+  /** No other suspect is running in this process. */
+  alone?: boolean;
+  /** Throws when nothing may be started any more; then there is no claim. Asked under the run's lock. */
+  mayStart?: () => void;
+}
+
+export async function claimCall(
+  deps: Deps,
+  input: ToolCallInput,
+  { alone = false, mayStart = () => undefined }: ClaimOptions = {},
+): Promise<Claimed> {
   return withTransaction(deps.pool, async (tx) => {
     const [run, found, args] = await Promise.all([
       lockRun(tx, input.agentRunId),
@@ -74,6 +84,7 @@ export async function claimCall(deps: Deps, input: ToolCallInput, { alone = fals
       return { kind: 'quarantined' };
     }
     if (!alone && isSuspect(call)) return { kind: 'suspect' };
+    mayStart();
     return take(deps, tx, run, call, args);
   });
 }

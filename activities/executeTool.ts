@@ -34,9 +34,9 @@ export async function executeTool(deps: Deps, input: ToolCallInput): Promise<Too
 export async function executeToolLocally(deps: Deps, input: ToolCallInput, toolName: string): Promise<LocalToolResult> {
   const activity = Context.current();
   const call = deps.localCalls.start(input, (driver) => attemptToolCall(deps, input, driver));
-  activity.cancellationSignal.addEventListener('abort', () =>
-    call.stop(activity.cancellationDetails?.cancelRequested === true),
-  );
+  // Also when the workflow leaves this worker's cache, which the SDK calls a cancellation too: it is handed back. Of a
+  // run that was really cancelled the workflow does not execute it again.
+  activity.cancellationSignal.addEventListener('abort', () => call.stop(false));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'moved'>((resolve) => {
     timer = setTimeout(() => resolve('moved'), LOCAL_MS);

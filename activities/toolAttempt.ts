@@ -10,7 +10,7 @@ import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
 import { quarantined } from './suspects.js';
-import { type Stoppable, waitWhileElsewhere } from './underWay.js';
+import { type Stoppable, stopped, waitWhileElsewhere } from './underWay.js';
 import { recordUnknown } from './unknownOutcome.js';
 
 /** Pause before a tool that did not answer is tried again, in milliseconds: doubling from the first to the last. */
@@ -20,9 +20,15 @@ const RETRY_LAST_MS = 60_000;
 /** Throws ToolUnavailable where another attempt may follow; Temporal retries after the delay it names. */
 export async function attemptToolCall(deps: Deps, input: ToolCallInput, asked: Stoppable): Promise<ToolCallEnd> {
   return deps.underWay.alone(idempotencyKeyOf(input.agentRunId, input.toolCallId), asked, async (driver) => {
-    const claim = await waitWhileElsewhere(driver, () => claimCall(deps, input));
+    // It may have waited for the run for long: what was stopped meanwhile has not begun, and is no result.
+    const mayStart = (): void => {
+      if (driver.signal.aborted) throw stopped(driver);
+    };
+    const claim = await waitWhileElsewhere(driver, () => claimCall(deps, input, { mayStart }));
     if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
-    return deps.suspects.alone(async () => finish(deps, input, await claimCall(deps, input, { alone: true }), driver));
+    return deps.suspects.alone(async () => {
+      return finish(deps, input, await claimCall(deps, input, { alone: true, mayStart }), driver);
+    });
   });
 }
 
@@ -45,6 +51,9 @@ async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Stopp
   if (!executor) {
     const text = `The worker does not have the tool ${claim.tool.name} (any more). Nothing was executed.`;
     return { kind: 'result', content: textBlocks(text), isError: true };
+  }
+  if (driver.signal.aborted && claim.tool.effect !== 'irreversible') {
+    return { kind: 'unavailable', text: `${claim.tool.name} was stopped before it started.` };
   }
   const context = toolContext(deps, input, claim, driver);
   if (claim.recheck && executor.reconcile) {

@@ -1,6 +1,7 @@
 // Finds dead workers and hands their calls back at once: Temporal alone would wait for their time-outs.
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Logger } from 'pino';
 import { workflowIdOf } from '../contracts/ids.js';
 import { systemActor } from '../contracts/events.js';
@@ -92,24 +93,15 @@ async function recoverRun(options: RecoveryOptions, peer: PeerWorker, agentRunId
   const execution = { workflowId: workflowIdOf(agentRunId) };
   const { namespace } = client.options;
   try {
-    const { pendingActivities } = await client.workflowService.describeWorkflowExecution({ namespace, execution });
-    const lost = (pendingActivities ?? []).filter(
-      (a) => a.lastWorkerIdentity?.endsWith(peer.id) && Number(a.state) === STARTED,
-    );
+    const found = await lostCalls(options, peer, agentRunId);
     await client.workflowService.resetStickyTaskQueue({ namespace, execution });
-    if (lost.length > 0) await recordLoss(options, peer, agentRunId, lost.length);
-    for (const { activityId } of lost) {
-      await client.workflowService.respondActivityTaskFailedById({
-        namespace,
-        workflowId: execution.workflowId,
-        activityId: activityId ?? '',
-        identity: options.workerId,
-        failure: {
-          message: `the worker ${peer.id} is gone`,
-          applicationFailureInfo: { type: 'WorkerLost', nextRetryDelay: { nanos: 1_000_000 } },
-        },
-      });
-    }
+    if (found.length === 0) return 0;
+    await recordLoss(options, peer, agentRunId, found.length);
+    // Looked at again: the log may have been waited for, and Temporal may have given them up in the meantime.
+    const lost = await lostCalls(options, peer, agentRunId);
+    await Promise.all(
+      lost.map((activityId) => handBack(options, peer, { workflowId: execution.workflowId, activityId })),
+    );
     return lost.length;
   } catch (err) {
     log.debug({ err, agentRunId }, 'not recovered; its time-outs will do it'); // ended, or Temporal is away
@@ -119,6 +111,44 @@ async function recoverRun(options: RecoveryOptions, peer: PeerWorker, agentRunId
 
 /** Of Temporal's API: PendingActivityState STARTED. */
 const STARTED = 2;
+/** Activities that beat, and how soon Temporal gives one up that does not: workflows/activityProxies.ts. */
+const BEATING: ReadonlySet<string> = new Set(['callModel', 'executeTool']);
+/**
+ * A call that is silent for longer is left to its heartbeat's time-out, which is near. A call is handed back by its id
+ * alone, so after that it would be another worker's new attempt that is ended.
+ */
+const TOO_LATE_MS = 4500;
+
+/** Ids of the dead worker's calls in flight. */
+async function lostCalls({ client }: RecoveryOptions, peer: PeerWorker, agentRunId: string): Promise<string[]> {
+  const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
+    namespace: client.options.namespace,
+    execution: { workflowId: workflowIdOf(agentRunId) },
+  });
+  return (pendingActivities ?? []).flatMap((a) => {
+    if (!a.lastWorkerIdentity?.endsWith(peer.id) || Number(a.state) !== STARTED) return [];
+    const silentMs = Date.now() - Math.max(msOf(a.lastStartedTime), msOf(a.lastHeartbeatTime));
+    return BEATING.has(a.activityType?.name ?? '') && silentMs > TOO_LATE_MS ? [] : [a.activityId ?? ''];
+  });
+}
+
+const msOf = (time: Parameters<typeof optionalTsToMs>[0]): number => optionalTsToMs(time) ?? 0;
+
+async function handBack(
+  { client, workerId }: RecoveryOptions,
+  peer: PeerWorker,
+  call: { workflowId: string; activityId: string },
+): Promise<void> {
+  await client.workflowService.respondActivityTaskFailedById({
+    namespace: client.options.namespace,
+    ...call,
+    identity: workerId,
+    failure: {
+      message: `the worker ${peer.id} is gone`,
+      applicationFailureInfo: { type: 'WorkerLost', nextRetryDelay: { nanos: 1_000_000 } },
+    },
+  });
+}
 
 async function recordLoss(
   { pool, workerId }: RecoveryOptions,
