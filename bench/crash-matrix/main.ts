@@ -3,10 +3,11 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../../embedded/services.js';
 import { Closing } from '../closing.js';
+import { describeMachine, machineText } from '../report/machine.js';
 import { type MatrixResult, runMatrix } from './matrix.js';
 import { type Options, readOptions } from './options.js';
 import { Progress } from './progress.js';
-import { findings, isClean, tables } from './report.js';
+import { findings, isClean, markdown, tables } from './report.js';
 import { type World, startWorld } from './world.js';
 
 async function main(): Promise<void> {
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
 
 async function play(world: World, options: Options, signal: AbortSignal): Promise<void> {
   const progress = new Progress(options.victims, process.stdout);
+  const machine = machineText(await describeMachine(world));
   try {
     const result = await runMatrix(world, {
       ...options,
@@ -44,7 +46,7 @@ async function play(world: World, options: Options, signal: AbortSignal): Promis
       say: (text) => progress.say(text),
       onKill: (victim, kills, most) => progress.killed(victim, kills, most),
     });
-    report(result, options);
+    report(result, machine, options);
     if (isClean(result)) return;
   } catch (err) {
     if (!signal.aborted) keepLog(world);
@@ -54,12 +56,14 @@ async function play(world: World, options: Options, signal: AbortSignal): Promis
   process.exitCode = 1;
 }
 
-function report(result: MatrixResult, { jsonFile }: Options): void {
-  console.log(`\n${tables(result, 'text')}`);
+function report(result: MatrixResult, machine: string, { jsonFile, publish }: Options): void {
+  console.log(`\n${machine}\n\n${tables(result, 'text')}`);
   for (const text of findings(result)) console.log(`\n${text}`);
   const { twice, lost, points } = totals(result);
   console.log(`\n${points} points: ${twice} done twice, ${lost} lost or different`);
-  writeFileSync(path.join(resultsFolder(), 'crash-matrix.md'), `${tables(result, 'markdown')}\n`);
+  const kept = markdown(result, { machine, args: process.argv.slice(2).filter((arg) => arg !== '--publish') });
+  writeFileSync(path.join(resultsFolder(), 'crash-matrix.md'), kept);
+  if (publish) writeFileSync(path.join(folder('docs', 'bench'), 'crash-matrix.md'), kept);
   if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
 }
 
@@ -73,10 +77,12 @@ function totals({ victims }: MatrixResult) {
   };
 }
 
-function resultsFolder(): string {
-  const folder = path.join(packageRoot(), 'bench', 'results');
-  mkdirSync(folder, { recursive: true });
-  return folder;
+const resultsFolder = (): string => folder('bench', 'results');
+
+function folder(...names: string[]): string {
+  const at = path.join(packageRoot(), ...names);
+  mkdirSync(at, { recursive: true });
+  return at;
 }
 
 /** Its folder is removed at the end. */

@@ -1,12 +1,10 @@
 // The matrix: an undisturbed run, then runs that are killed until every point was met, each compared with the first.
 import { type Difference, compare } from './compare.js';
 import { type PassRun, runPass } from './pass.js';
-import { type Point, oneOfEachKind, pointsOf, shareOut } from './points.js';
+import { type Choice, choose, isAlone } from './choice.js';
+import { type Point, pointsOf, shareOut } from './points.js';
 import { type RunRecord, commitsOf, recordOf } from './record.js';
 import type { Victim, World } from './world.js';
-
-/** Which points: all, one of each kind, or those with these numbers, each in a run of its own. */
-export type Choice = 'every' | 'kinds' | { from: number; to: number };
 
 export interface MatrixOptions {
   steps: number;
@@ -44,6 +42,7 @@ export interface Found extends Difference {
 
 export interface VictimResult {
   victim: Victim;
+  /** Those that were asked for. */
   points: number;
   /** Points that were planned and not met. */
   missed: Point[];
@@ -58,6 +57,7 @@ export interface MatrixResult {
   events: number;
   /** Of the undisturbed run. */
   twinSeconds: number;
+  /** Where a process could be killed. */
   points: number;
   victims: VictimResult[];
 }
@@ -81,15 +81,7 @@ export async function runMatrix(world: World, options: MatrixOptions): Promise<M
     signal.throwIfAborted();
     results.push(await killAt(world, options, twin, victim, points));
   }
-  return { steps, events: twin.events.length, twinSeconds, points: points.length, victims: results };
-}
-
-function choose(points: readonly Point[], choice: Choice): Point[] {
-  if (choice === 'every') return [...points];
-  if (choice === 'kinds') return oneOfEachKind(points);
-  const chosen = points.filter(({ n }) => n >= choice.from && n <= choice.to);
-  if (chosen.length > 0) return chosen;
-  throw new Error(`There are ${points.length} points; --points ${choice.from}..${choice.to} names none of them.`);
+  return { steps, events: twin.events.length, twinSeconds, points: all.length, victims: results };
 }
 
 async function playTwin(world: World, { steps, signal }: MatrixOptions): Promise<RunRecord> {
@@ -121,7 +113,7 @@ async function killAt(
   };
   let missed = [...points];
   for (let round = 1; round <= ROUNDS && missed.length > 0; round++) {
-    const passes = passesOf(missed, typeof choice === 'object' || round > 1);
+    const passes = passesOf(missed, isAlone(choice) || round > 1);
     for (const [i, runs] of passes.entries()) {
       const name = `${victim}-${round}-${i + 1}`;
       const done = passes.slice(0, i).reduce((sum, of) => sum + longest(of), 0);

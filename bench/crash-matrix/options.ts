@@ -1,6 +1,6 @@
 // The command line of the crash matrix.
 import { parseArgs } from 'node:util';
-import type { Choice } from './matrix.js';
+import { type Choice, HINT, readChoice } from './choice.js';
 import { PATTERN_LENGTH } from './scenario.js';
 import { type Victim, victims } from './world.js';
 
@@ -9,6 +9,7 @@ export interface Options {
   victims: Victim[];
   choice: Choice;
   jsonFile: string | undefined;
+  publish: boolean;
 }
 
 const FEWEST = PATTERN_LENGTH;
@@ -21,11 +22,12 @@ of its event log and inside every call to the model and to a tool, before and af
 end like the undisturbed one: same outcome, same conversation, same log, every effect once, no finished call made
 again. Ends with 1 when one does not, or when a point was not met. docs/crash-matrix.md says how to read the tables.
 
-  --steps N       steps of the run that call tools, from ${FEWEST}; default 200 (about an hour; 20 take some ten minutes)
+  --steps N       steps of the run that call tools, from ${FEWEST}; default 200 (about an hour; 20 take some five minutes)
   --kill A,B      of ${victims.join(', ')}; default: all
-  --points WHICH  every (default); kinds: one point of each kind; N..M: by their numbers, each in a run of its own,
-                  to look closer at a difference
+  --points WHICH  every (default); kinds: one point of each kind; sample:N: so many, spread over the whole run, with
+                  each kind among them; N..M: by their numbers, each in a run of its own, to look closer at a difference
   --json FILE     every kill and every difference
+  --publish       keep the tables in docs/bench/crash-matrix.md as well as in bench/results/
   --help          this text
 
 It needs no key and leaves nothing running; Ctrl-C ends it cleanly.`;
@@ -39,6 +41,7 @@ export function readOptions(args: readonly string[]): { help: string } | Options
       kill: { type: 'string', default: victims.join(',') },
       points: { type: 'string', default: 'every' },
       json: { type: 'string' },
+      publish: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -47,15 +50,19 @@ export function readOptions(args: readonly string[]): { help: string } | Options
   if (!Number.isInteger(steps) || steps < FEWEST || steps > MOST) {
     throw new Error(`--steps takes a whole number from ${FEWEST} to ${MOST}, not ${values.steps}.`);
   }
-  return { steps, victims: victimsOf(values.kill), choice: choiceOf(values.points), jsonFile: values.json };
+  return {
+    steps,
+    victims: victimsOf(values.kill),
+    choice: choiceOf(values.points),
+    jsonFile: values.json,
+    publish: values.publish,
+  };
 }
 
 function choiceOf(text: string): Choice {
-  if (text === 'every' || text === 'kinds') return text;
-  const [, from, to] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
-  const range = { from: Number(from), to: Number(to ?? from) };
-  if (range.from >= 1 && range.to >= range.from) return range;
-  throw new Error(`--points takes every, kinds, or numbers such as 12..40, not ${text}.`);
+  const choice = readChoice(text);
+  if (choice !== undefined) return choice;
+  throw new Error(`--points takes ${HINT}, not ${text}.`);
 }
 
 function victimsOf(text: string): Victim[] {

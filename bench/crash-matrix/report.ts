@@ -1,56 +1,88 @@
-// The tables: one row for each process and kind of point, and one for each process.
+// The tables: one row for each kind of point, and one for each process.
 import { type Row, markdownTable, textTable } from '../report/table.js';
 import type { Kill, MatrixResult, VictimResult } from './matrix.js';
 
-const HEAD: Row = ['killed', 'where', 'kills', 'twice', 'lost', 'unknown', 'asked again', 's to go on', 'longest'];
-const SUM_HEAD: Row = [
-  'killed',
-  'points',
-  'met',
-  'runs',
-  'twice',
-  'lost',
-  'unknown',
-  'asked again',
-  's to go on',
-  'took',
+type Count = 'twice' | 'lost' | 'unknown' | 'repeated';
+
+/** `lost` counts everything that is different and not there twice. */
+const COUNTS: readonly [Count, string][] = [
+  ['twice', 'twice'],
+  ['lost', 'lost'],
+  ['unknown', 'unknown'],
+  ['repeated', 'asked again'],
 ];
 
-const sum = (kills: readonly Kill[], what: 'twice' | 'lost' | 'unknown' | 'repeated'): string =>
-  String(kills.reduce((n, kill) => n + kill[what], 0));
+const countsOf = (kills: readonly Kill[]): string[] =>
+  COUNTS.map(([what]) => String(kills.reduce((n, kill) => n + kill[what], 0)));
 
-const seconds = (ms: number | undefined): string => (ms === undefined ? '–' : (ms / 1000).toFixed(1));
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
-const timesOf = (kills: readonly Kill[]): number[] =>
-  kills.flatMap((kill) => kill.goOnMs ?? []).toSorted((a, b) => a - b);
-const median = (sorted: readonly number[]): number | undefined => sorted[Math.floor(sorted.length / 2)];
+/** Median and longest. */
+function timesOf(kills: readonly Kill[]): string {
+  const times = kills.flatMap((kill) => kill.goOnMs ?? []).toSorted((a, b) => a - b);
+  const [median, longest] = [times[Math.floor(times.length / 2)], times.at(-1)];
+  return median === undefined || longest === undefined ? '–' : `${seconds(median)} / ${seconds(longest)}`;
+}
 
-const counts = (kills: readonly Kill[]): string[] =>
-  (['twice', 'lost', 'unknown', 'repeated'] as const).map((what) => sum(kills, what));
-
-function kindRows({ victim, kills }: VictimResult): Row[] {
+/** In the order in which a run comes to them. */
+function kindRows({ victims }: MatrixResult): Row[] {
   const kinds = new Map<string, Kill[]>();
-  // In the order in which a run comes to them.
+  const kills = victims.flatMap((victim) => victim.kills);
   for (const kill of kills.toSorted((a, b) => a.point.n - b.point.n)) {
     kinds.set(kill.point.kind, [...(kinds.get(kill.point.kind) ?? []), kill]);
   }
-  return [...kinds].map(([kind, of]) => {
-    const times = timesOf(of);
-    return [victim, kind, `${of.length}`, ...counts(of), seconds(median(times)), seconds(times.at(-1))];
-  });
+  return [...kinds].map(([kind, of]) => [
+    kind,
+    String(of.length),
+    ...countsOf(of),
+    ...victims.map(({ victim }) => timesOf(of.filter((kill) => kill.victim === victim))),
+  ]);
 }
 
-const sumRow = ({ victim, points, missed, runs, kills, seconds: took }: VictimResult): Row => [
+const number = (n: number): string => n.toLocaleString('en');
+
+const victimRow = (all: number, { victim, points, missed, runs, kills, seconds: took }: VictimResult): Row => [
   victim,
-  ...[points, points - missed.length, runs].map(String),
-  ...counts(kills),
-  seconds(median(timesOf(kills))),
-  `${Math.round(took)} s`,
+  `${number(points)} of ${number(all)}`,
+  ...[points - missed.length, runs].map(number),
+  ...countsOf(kills),
+  timesOf(kills),
+  `${Math.round(took / 60)} min`,
 ];
 
-export function tables({ victims }: MatrixResult, format: 'text' | 'markdown'): string {
+export function tables(result: MatrixResult, format: 'text' | 'markdown'): string {
   const table = format === 'text' ? textTable : markdownTable;
-  return `${table(HEAD, victims.flatMap(kindRows))}\n\n${table(SUM_HEAD, victims.map(sumRow))}`;
+  const { victims, points } = result;
+  const counts = COUNTS.map(([, name]) => name);
+  const byKind = table(
+    ['killed', 'kills', ...counts, ...victims.map(({ victim }) => `${victim}: s to go on`)],
+    kindRows(result),
+  );
+  const byVictim = table(
+    ['victim', 'points', 'met', 'runs', ...counts, 's to go on', 'took'],
+    victims.map((victim) => victimRow(points, victim)),
+  );
+  return `${byVictim}\n\n${byKind}`;
+}
+
+/** The tables with what they were made by. */
+export function markdown(
+  result: MatrixResult,
+  { machine, args }: { machine: string; args: readonly string[] },
+): string {
+  const { steps, events, points, twinSeconds } = result;
+  const found = findings(result);
+  return `# Crash matrix: the last published run
+
+Made by \`npm run crash-matrix${args.length > 0 ? ` -- ${args.join(' ')}` : ''}\` on ${machine}.
+
+The run has ${steps} steps that call tools, ${number(events)} events, ${number(points)} points where a process can be killed, and takes
+${twinSeconds.toFixed(1)} s when nobody disturbs it. How to read the tables: [../crash-matrix.md](../crash-matrix.md).
+
+${tables(result, 'markdown')}
+
+${found.length === 0 ? 'Nothing was found.' : found.map((text) => `- ${text}`).join('\n')}
+`;
 }
 
 /** Each difference with the kill before it, and each point that was not met. */

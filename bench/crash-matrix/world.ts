@@ -23,6 +23,7 @@ export interface World {
   apiUrl: string;
   adminKey: string;
   pool: Pool;
+  postgres: { version(): Promise<string> };
   temporal: Client;
   model: ScriptedModelControl;
   sink: Sink;
@@ -68,6 +69,10 @@ export async function startWorld(closing: Closing): Promise<World> {
     apiUrl: services.apiUrl,
     adminKey: services.adminKey,
     pool,
+    postgres: {
+      version: async () =>
+        (await pool.query<{ v: string }>("SELECT current_setting('server_version') v")).rows[0]?.v ?? '',
+    },
     temporal: new Client({ connection }),
     model: new ScriptedModelControl(services.scriptedModelUrl as string),
     sink,

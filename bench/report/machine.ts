@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import type { Client } from '@temporalio/client';
 import { packageRoot } from '../../embedded/services.js';
-import type { Stage } from '../stage.js';
 
 export interface Machine {
   cpu: string;
@@ -18,9 +18,14 @@ export interface Machine {
   loadBefore: number;
 }
 
+export interface Servers {
+  postgres: { version(): Promise<string> };
+  temporal: Client;
+}
+
 export const loadBefore = loadavg()[0] ?? 0;
 
-export async function describeMachine({ postgres, temporal }: Stage): Promise<Machine> {
+export async function describeMachine({ postgres, temporal }: Servers): Promise<Machine> {
   const { serverVersion } = await temporal.workflowService.getSystemInfo({});
   const list = cpus();
   return {

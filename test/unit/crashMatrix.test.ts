@@ -1,4 +1,5 @@
 // The judge of the crash matrix: nothing that a kill could leave behind escapes it.
+import { choose, readChoice } from '../../bench/crash-matrix/choice.js';
 import { type Comparison, compare } from '../../bench/crash-matrix/compare.js';
 import type { Hit, PassRun } from '../../bench/crash-matrix/pass.js';
 import { oneOfEachKind, pointsOf, shareOut } from '../../bench/crash-matrix/points.js';
@@ -217,4 +218,30 @@ test('points are shared out so that each is met once and no run is killed twice 
   const runs = shareOut(points, false);
   expect(runs.flat().toSorted((a, b) => a.n - b.n)).toEqual(points);
   for (const run of runs) expect(new Set(run.map((point) => point.step)).size).toBe(run.length);
+});
+
+test('a sample has so many points, the same every time, of each kind and along the whole run', () => {
+  const points = Array.from({ length: 100 }, (_, i) => ({
+    ...{ n: i + 1, kind: i < 98 ? `kind ${i % 3}` : 'rare', step: i + 1 },
+    place: { in: 'model', turn: i, at: 'before' } as const,
+  }));
+  const sample = choose(points, { sample: 20 });
+  expect(sample).toHaveLength(20);
+  expect(choose(points, { sample: 20 })).toEqual(sample);
+  expect(new Set(sample.map((point) => point.kind))).toEqual(new Set(['kind 0', 'kind 1', 'kind 2', 'rare']));
+  const gaps = sample.slice(1).map((point, i) => point.n - (sample[i]?.n ?? 0));
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(8);
+  expect(choose(points, { sample: 1000 })).toEqual(points);
+  expect(() => choose(points, { sample: 3 })).toThrow('there are 4 kinds of points');
+});
+
+test('points are asked for as every, kinds, a sample, or by number; anything else is refused', () => {
+  expect(['every', 'kinds', 'sample:50', '12..40', '7'].map(readChoice)).toEqual([
+    'every',
+    'kinds',
+    { sample: 50 },
+    { from: 12, to: 40 },
+    { from: 7, to: 7 },
+  ]);
+  expect(['', 'some', 'sample', 'sample:0', '0', '9..3', '1..'].map(readChoice)).toEqual(Array(7).fill(undefined));
 });
