@@ -19,11 +19,15 @@ const MAX_CACHED = 200;
 export class AgentCache {
   private readonly cached = new Map<string, RunAgent>();
 
+  /** `onLoad` hears of every agent before it is used. */
+  constructor(private readonly onLoad: (definition: AgentDefinition) => void = () => undefined) {}
+
   async of(db: Queryable, run: RunRow): Promise<RunAgent> {
     const key = `${run.tenantId}/${run.agentName}@${run.agentVersion}/${digestOf(run.tools)}`;
     const hit = this.cached.get(key);
     if (hit) return hit;
     const agent = await load(db, run);
+    this.onLoad(agent.definition);
     if (this.cached.size >= MAX_CACHED) this.cached.delete(this.cached.keys().next().value as string);
     this.cached.set(key, agent);
     return agent;

@@ -12,6 +12,7 @@ export class DeltaBatch {
   constructor(private readonly send: (kind: 'text' | 'thinking', text: string) => Promise<void>) {}
 
   add(kind: 'text' | 'thinking', text: string): void {
+    if (text === '') return;
     if (kind !== this.kind) this.flush();
     this.kind = kind;
     this.text += text;

@@ -1,6 +1,7 @@
 // What activities need from the process they run in; made once by worker/main.ts.
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.js';
+import type { Redactor } from '../harness/redaction/redactor.js';
 import type { Models } from '../providers/models.js';
 import type { ToolRegistry } from '../tools/registry.js';
 import type { AgentCache } from './agentCache.js';
@@ -24,6 +25,8 @@ export interface Deps {
   workerId: string;
   /** Folder with one folder per run. */
   workspacesDir: string;
+  /** What is asked for here is known to `redactor` from then on. */
   secret: (name: string) => string | undefined;
+  redactor: Redactor;
   log: Logger;
 }

@@ -20,18 +20,18 @@ import { LOOP_STEPS, repeatOf } from '../harness/limits/loopGuard.js';
 import { usdOf } from '../harness/limits/money.js';
 import { type JudgedCall, isToolCallId, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
 import { policyFacts } from '../harness/policy/policyFacts.js';
-import type { ModelReply } from '../providers/modelProvider.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
 import type { Deps } from './deps.js';
 import { type Bill, billAttempt, owedBy } from './modelBill.js';
 import type { PreparedStep } from './prepareStep.js';
+import type { RedactedReply } from './redactions.js';
 
 export async function recordReply(
   deps: Deps,
   { agentRunId, step }: StepInput,
   prepared: PreparedStep,
-  reply: ModelReply,
+  reply: RedactedReply,
 ): Promise<CallModelResult> {
   const { definition } = prepared.agent;
   const cost = costNanoUsd(definition.model, reply.usage);
@@ -75,6 +75,7 @@ export async function recordReply(
             costUsd: usdOf(cost),
             providerRequestId: reply.providerRequestId,
             ...(judged.repairedIds.length === 0 ? {} : { repairedIds: judged.repairedIds }),
+            ...(reply.redacted.length === 0 ? {} : { redacted: reply.redacted }),
           },
         },
         ...calls.map((c) => c.event),
@@ -116,7 +117,7 @@ async function discard(
   run: RunRow,
   call: ModelCallRow,
   { attempt }: PreparedStep,
-  reply: ModelReply,
+  reply: RedactedReply,
 ): Promise<void> {
   const message = call.result ? 'another attempt was first; its reply stands' : 'the run had ended';
   const data = { type: 'ReplyDiscarded', message, attempt, ...billAttempt(tx, run, call, attempt, reply.usage) };
@@ -129,7 +130,7 @@ interface KnownOfRun {
   answers: StandingAnswer[];
 }
 
-async function whatIsKnown(tx: PoolClient, agentRunId: string, reply: ModelReply): Promise<KnownOfRun> {
+async function whatIsKnown(tx: PoolClient, agentRunId: string, reply: RedactedReply): Promise<KnownOfRun> {
   // Only what can be an id goes into SQL: a model may send anything.
   const proposed = reply.content.flatMap((b) => (b.type === 'tool_use' && isToolCallId(b['id']) ? [b['id']] : []));
   if (proposed.length === 0) return { usedIds: new Set(), answers: [] };
@@ -140,7 +141,7 @@ async function whatIsKnown(tx: PoolClient, agentRunId: string, reply: ModelReply
   return { usedIds, answers };
 }
 
-function judge(run: RunRow, step: number, prepared: PreparedStep, reply: ModelReply, known: KnownOfRun) {
+function judge(run: RunRow, step: number, prepared: PreparedStep, reply: RedactedReply, known: KnownOfRun) {
   return judgeToolCalls({
     content: reply.content,
     stopReason: reply.stopReason,
@@ -150,6 +151,7 @@ function judge(run: RunRow, step: number, prepared: PreparedStep, reply: ModelRe
     seenToolCallIds: known.usedIds,
     answers: known.answers,
     facts: policyFacts(run),
+    leaks: reply.leaks,
   });
 }
 

@@ -30,6 +30,8 @@ export interface ToolCallResult {
   isError: boolean;
   /** Of the content, where more is shown to the model than the tool returned. */
   resultDigest?: string;
+  /** Names of secrets that were in what the tool returned. */
+  redacted?: readonly string[];
 }
 
 export async function recordToolResult(
@@ -55,7 +57,11 @@ export async function recordToolResult(
       }
       const { definition } = await deps.agents.of(tx, run);
       const { watched, loop } = watch(call, result, definition.limits.loopGuard === false ? [] : same);
-      store(tx, run, call, watched, systemActor(deps.workerId), { attempt: claim.attempt });
+      const { redacted = [] } = result;
+      store(tx, run, call, watched, systemActor(deps.workerId), {
+        attempt: claim.attempt,
+        ...(redacted.length === 0 ? {} : { redacted: [...redacted] }),
+      });
       return {
         outcome: result.outcome,
         ...(loop ? { loop } : {}),

@@ -9,6 +9,7 @@ import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
+import { redactSettled } from './redactions.js';
 import { quarantined } from './suspects.js';
 import { type Stoppable, stopped, waitWhileElsewhere } from './underWay.js';
 import { recordUnknown } from './unknownOutcome.js';
@@ -98,15 +99,17 @@ async function store(
   deps: Deps,
   input: ToolCallInput,
   claim: Claim,
-  settled: Settled,
+  given: Settled,
   driver: Stoppable,
 ): Promise<ToolCallEnd> {
+  const { settled, redacted } = redactSettled(deps.redactor, given);
   switch (settled.kind) {
     case 'result':
       return recordToolResult(deps, input, claim, {
         outcome: settled.isError ? 'failed' : 'succeeded',
         content: claim.edited ? [...settled.content, editNote(claim)] : settled.content,
         isError: settled.isError,
+        redacted,
       });
     case 'unknown':
       return unknown(settled.text);

@@ -1,6 +1,7 @@
 // What routes need; made once by api/main.ts or by a test.
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.js';
+import type { Redactor } from '../harness/redaction/redactor.js';
 import type { RunLinks } from './render.js';
 import type { Audit } from './signHeads.js';
 import type { StreamHub } from './streamHub.js';
@@ -12,5 +13,6 @@ export interface ApiDeps {
   hub: StreamHub;
   links: RunLinks;
   audit: Audit;
+  redactor: Redactor;
   log: Logger;
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { loadConfig, requireServers } from '../config/env.js';
+import { environmentRedactor, loadConfig, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
 import { apiSweeps } from '../housekeeping/apiSweeps.js';
 import { keepHouse } from '../housekeeping/schedule.js';
@@ -21,7 +21,8 @@ const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 async function main(): Promise<void> {
   const config = loadConfig();
   const { databaseUrl, temporalAddress } = requireServers(config);
-  const log = createLogger('api', config.logLevel);
+  const redactor = environmentRedactor();
+  const log = createLogger('api', config.logLevel, redactor);
   const pool = createPool(databaseUrl, {
     name: 'longhaul api',
     onError: (err) => log.warn({ err }, 'a database connection broke'),
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
       trusted: [auditKey.publicKey, ...config.auditTrust],
       anchor: keepAnchor(config.dataDir),
     },
+    redactor,
     log,
   };
   const app = await buildServer(deps);
@@ -67,6 +69,9 @@ async function main(): Promise<void> {
 }
 
 main().catch((err: unknown) => {
-  createLogger('api', 'error').fatal({ err }, err instanceof Error ? err.message : 'the API cannot start');
+  createLogger('api', 'error', environmentRedactor()).fatal(
+    { err },
+    err instanceof Error ? err.message : 'the API cannot start',
+  );
   setTimeout(() => process.exit(1), 200);
 });

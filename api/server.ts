@@ -8,6 +8,7 @@ import { newMessageId } from '../harness/ids.js';
 import { requireKeys } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { MAX_BODY_BYTES, Problem, handleErrors, problemOf, sendProblem } from './errors.js';
+import { redactRequests } from './redactRequests.js';
 import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
 import { clientCallRoutes } from './routes/clientCalls.js';
@@ -40,6 +41,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
   sayWhereJsonBreaks(app);
   refuseNul(app);
   requireKeys(app, deps.pool);
+  redactRequests(app, deps.redactor);
   app.addHook('preClose', () => deps.hub.endAll());
   await app.register(helmet, {
     // Answers are data; no page of ours runs from them. /docs has a policy of its own.

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { taskQueues } from '../contracts/queues.js';
 import { queueName } from '../contracts/tools.js';
 import { auditKeyOf, isPublicKey } from '../harness/log/auditKey.js';
+import { environmentSecrets, secretFiles } from '../harness/redaction/environmentSecrets.js';
+import { Redactor } from '../harness/redaction/redactor.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const optional = z.string().min(1).optional();
@@ -132,6 +134,20 @@ export function requireServers(config: Config): { databaseUrl: string; temporalA
     throw new Error(`${missing.join(' and ')} must be set. \`npm start\` starts embedded servers and sets them.`);
   }
   return { databaseUrl, temporalAddress };
+}
+
+/** Knows the secrets of the environment; a worker adds those that tools ask for. After loadConfig, which reads `.env`. */
+export function environmentRedactor(env: NodeJS.ProcessEnv = process.env): Redactor {
+  const redactor = new Redactor();
+  for (const { name, value } of environmentSecrets(env)) redactor.know(name, value);
+  for (const { name, file } of secretFiles(env)) {
+    try {
+      redactor.know(name, readFileSync(file, 'utf8').trim());
+    } catch {
+      // A tool that asks for it says so.
+    }
+  }
+  return redactor;
 }
 
 /** A secret for a tool, by the name that an agent file gives it: the variable, or the file that `NAME_FILE` names. */

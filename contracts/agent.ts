@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, durationMs } from './duration.js';
 import { httpRule } from './httpRequest.js';
+import { secretName } from './secrets.js';
 import { httpBinding, jsonSchema, queueName, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
@@ -126,5 +127,7 @@ export const agentDefinition = z.strictObject({
   limits: agentLimits.prefault({}),
   /** For tools that do not say it themselves. Absent: `tell`. */
   unknown: unknownPolicy.optional(),
+  /** Values planted where nobody should take them from: they are secrets, and a call that holds one is refused as such. */
+  canaries: z.array(secretName).max(50).optional(),
 });
 export type AgentDefinition = z.infer<typeof agentDefinition>;

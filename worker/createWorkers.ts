@@ -6,6 +6,7 @@ import type { Deps } from '../activities/deps.js';
 import { createActivities } from '../activities/index.js';
 import type { Config } from '../config/env.js';
 import { taskQueues } from '../contracts/queues.js';
+import { redactActivities } from './redactActivities.js';
 
 /** How long calls in flight may go on after SIGTERM before they are handed back, in milliseconds. */
 const DRAIN_MS = 10_000;
@@ -28,6 +29,7 @@ export async function createWorkers(
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporalNamespace,
+    interceptors: { activity: [() => ({ inbound: redactActivities(deps.redactor) })] },
     identity: `${config.workerName}:${process.pid}:${workerId}`,
     shutdownGraceTime: DRAIN_MS,
     shutdownForceTime: DRAIN_MS * 2,

@@ -11,7 +11,7 @@ import type { Deps } from '../activities/deps.js';
 import { LocalCalls } from '../activities/executeTool.js';
 import { Suspects } from '../activities/suspects.js';
 import { CallsUnderWay } from '../activities/underWay.js';
-import { loadConfig, readSecret, requireServers } from '../config/env.js';
+import { environmentRedactor, loadConfig, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
 import { orphanedWorkspaces } from '../housekeeping/orphanedWorkspaces.js';
 import { keepHouse } from '../housekeeping/schedule.js';
@@ -23,13 +23,16 @@ import { connect, createWorkers } from './createWorkers.js';
 import { holdLease } from './lease.js';
 import { isGone, thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
+import { secretsOf } from './secrets.js';
 import { temporalLogger } from './temporalLogger.js';
 
 async function main(): Promise<void> {
   const config = loadConfig();
   const { databaseUrl } = requireServers(config);
   const workerId = newWorkerId();
-  const log = createLogger('worker', config.logLevel).child({ workerId });
+  const redactor = environmentRedactor();
+  const log = createLogger('worker', config.logLevel, redactor).child({ workerId });
+  const secrets = secretsOf(redactor, log);
   Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] });
 
   const pool = createPool(databaseUrl, {
@@ -43,7 +46,7 @@ async function main(): Promise<void> {
     pool,
     tools,
     models: createModels(config, log),
-    agents: new AgentCache(),
+    agents: new AgentCache((definition) => secrets.learn(definition)),
     conversations: new ConversationCache(),
     localCalls: new LocalCalls(),
     suspects: new Suspects(),
@@ -51,7 +54,8 @@ async function main(): Promise<void> {
     isGone: (other) => isGone(other, here),
     workerId,
     workspacesDir: config.workspacesDir,
-    secret: readSecret,
+    secret: (name) => secrets.read(name),
+    redactor,
     log,
   };
   const connection = await connect(config);
@@ -106,7 +110,10 @@ function codeVersion(): string {
 }
 
 main().catch((err: unknown) => {
-  createLogger('worker', 'error').fatal({ err }, err instanceof Error ? err.message : 'the worker cannot start');
+  createLogger('worker', 'error', environmentRedactor()).fatal(
+    { err },
+    err instanceof Error ? err.message : 'the worker cannot start',
+  );
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 500).unref();
 });

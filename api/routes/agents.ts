@@ -43,7 +43,7 @@ export const agentRoutes =
     app.put(
       '/agents/:name',
       {
-        config: { role: 'admin' },
+        config: { role: 'admin', secrets: 'refuse' },
         schema: {
           summary: 'Store an agent file (YAML or JSON) and make it current',
           tags: ['Agents'],

@@ -72,7 +72,7 @@ export const approvalRoutes =
     app.post(
       '/approvals/:id/decision',
       {
-        config: { role: 'approver' },
+        config: { role: 'approver', secrets: 'refuse' },
         schema: {
           summary: 'Decide; 200 when the run has taken it',
           tags: ['Approvals'],
@@ -92,7 +92,7 @@ export const approvalRoutes =
     app.post(
       '/approvals/decisions',
       {
-        config: { role: 'approver' },
+        config: { role: 'approver', secrets: 'refuse' },
         schema: {
           summary: 'Decide many at once; each is taken or refused by itself',
           tags: ['Approvals'],

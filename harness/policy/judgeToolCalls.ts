@@ -21,8 +21,16 @@ export interface JudgeInput {
   /** What people said earlier in the run that counts for later calls. */
   answers: readonly EarlierAnswer[];
   facts: PolicyFacts;
+  /** Calls whose arguments held what must not leave. */
+  leaks?: ReadonlyMap<ContentBlock, Leak>;
   /** Calls of one reply above this number are rejected. */
   maxToolCallsPerStep?: number;
+}
+
+/** Names of what was in the arguments, in any spelling. The arguments themselves are without it. */
+export interface Leak {
+  names: readonly string[];
+  kind: 'secret' | 'canary';
 }
 
 /** A yes to all calls of this tool that this rule asks about, or a no to the call with exactly these arguments. */
@@ -136,6 +144,8 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
       `At most ${maxCalls} calls are taken in one reply. Nothing was executed; call again.`,
     );
   }
+  const leak = input.leaks?.get(p.block);
+  if (leak) return rejected(`egress:${leak.kind}`, leakText(leak));
   if (tool === undefined) return rejected('unknown-tool', unknownTool(p.name, input.tools));
   const check = checkArguments(tool, p.block['input']);
   if (!check.ok) return rejected('arguments', check.message);
@@ -156,6 +166,10 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
   const reason = `${judged.reason}; a person approved calls like this for the run (${covering.id})`;
   return { ...base, ...judged, verdict: 'execute', reason, coveredBy: covering.id };
 }
+
+const leakText = ({ names, kind }: Leak): string =>
+  `The arguments held the ${kind} ${names.join(', ')}, as it is, encoded or in parts. Nothing was executed. ` +
+  'Call again without it: a tool that needs a secret is given it by the service.';
 
 const REFUSED_BEFORE = `A person has refused this very call ${MAX_REFUSALS} times, so nobody was asked again.`;
 

@@ -26,6 +26,7 @@ import { offerTools, registerWorker } from '../../db/workers.js';
 import { canonicalJson, digestOf, sha256Hex } from '../../harness/canonical.js';
 import { approvalIdOf, newKeyId, newWorkerId } from '../../harness/ids.js';
 import { type AuditKey, auditKeyOf, newAuditSecret } from '../../harness/log/auditKey.js';
+import { Redactor } from '../../harness/redaction/redactor.js';
 import { createTestDatabase } from '../support/database.js';
 import { thisProcess } from '../../worker/processIdentity.js';
 
@@ -73,6 +74,7 @@ export async function startTestApi(options: { temporal?: string } = {}): Promise
     hub: createStreamHub(database.url, () => undefined),
     links: linksTo('http://ui', 'test'),
     audit: anAudit(),
+    redactor: new Redactor(),
     log,
   };
   const app = await buildServer(deps);
