@@ -349,7 +349,9 @@ describe('many decisions at once', () => {
       const pending = await api.pendingApprovals(id);
       return pending.length === whats.length && pending;
     });
-    return { id, approvals };
+    // They were asked at the same time: in the order of the calls, whichever came first.
+    const whatOf = (approval: Approval): number => whats.indexOf((approval.arguments as { what: string }).what);
+    return { id, approvals: approvals.toSorted((one, other) => whatOf(one) - whatOf(other)) };
   };
 
   test('by id and digest: each is taken or refused by itself', async () => {
