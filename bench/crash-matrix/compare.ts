@@ -129,22 +129,26 @@ function effectDifferences(
   const stepOf = (toolCallId: string): number => events.find((e) => e.toolCallId === toolCallId)?.step ?? 0;
   const differences = twin.effects.flatMap((was): Difference[] => {
     const { toolCallId, tool } = was;
-    const is = effects.find((e) => e.toolCallId === toolCallId);
+    const entries = effects.filter((e) => e.toolCallId === toolCallId);
     const step = stepOf(toolCallId);
-    const happened = is?.effects ?? 0;
+    // Under whatever key.
+    const [happened, asked] = [sum(entries.map((e) => e.effects)), sum(entries.map((e) => e.requests))];
     const may = excused.has(toolCallId);
     const most = 1 + (killed.get(toolCallId) ?? 0);
-    const same = is === undefined || JSON.stringify(is.arguments) === JSON.stringify(was.arguments);
+    const changed = entries.filter((is) => JSON.stringify(is.arguments) !== JSON.stringify(was.arguments));
     return [
       ...(happened > was.effects ? [twice(step, `${tool} ${toolCallId} had ${happened} effects`)] : []),
       ...(happened < was.effects && !may ? [lost(step, `${tool} ${toolCallId} had no effect`)] : []),
-      ...((is?.requests ?? 0) > most ? [twice(step, `${tool} ${toolCallId} was asked ${is?.requests} times`)] : []),
-      ...(same ? [] : [lost(step, `${tool} ${toolCallId} was given ${JSON.stringify(is.arguments)}`)]),
+      ...(asked > most ? [twice(step, `${tool} ${toolCallId} was asked ${asked} times`)] : []),
+      ...(entries.length > 1 ? [twice(step, `${tool} ${toolCallId} was asked under ${entries.length} keys`)] : []),
+      ...changed.map((is) => lost(step, `${tool} ${toolCallId} was given ${JSON.stringify(is.arguments)}`)),
     ];
   });
   const strangers = effects.filter((e) => !twin.effects.some((was) => was.toolCallId === e.toolCallId));
   return [...differences, ...strangers.map((e) => twice(stepOf(e.toolCallId), `${e.tool} ${e.toolCallId} happened`))];
 }
+
+const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
 
 const twice = (step: number, text: string): Difference => ({ kind: 'twice', step, text });
 const lost = (step: number, text: string): Difference => ({ kind: 'lost', step, text });

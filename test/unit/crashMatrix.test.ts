@@ -79,6 +79,15 @@ test('an effect that happened twice is found', () => {
   ]);
 });
 
+test('a call that was made under another key is found', () => {
+  const [effect] = aRecord().effects as [RunRecord['effects'][0]];
+  const record = aRecord({ effects: [effect, effect] });
+  expect(textsOf(judged(record, { hits: killedAfter(4) }))).toEqual([
+    'twice: launch toolu_1 had 2 effects',
+    'twice: launch toolu_1 was asked under 2 keys',
+  ]);
+});
+
 test('an effect that never happened is found', () => {
   expect(textsOf(judged(aRecord({ effects: [] })))).toEqual(['lost: launch toolu_1 had no effect']);
 });
