@@ -5,6 +5,7 @@ import { type CloseRunInput, closeRun } from './closeRun.js';
 import type { Deps } from './deps.js';
 import { executeTool, executeToolLocally } from './executeTool.js';
 import { type CheckEditInput, checkEdit } from './checkEdit.js';
+import { pinTools } from './pinTools.js';
 import { type RecordDecisionInput, recordDecision } from './recordDecision.js';
 import { type RecordNoticeInput, recordNotice } from './recordNotice.js';
 import { type RecordVoteInput, recordVote } from './recordVote.js';
@@ -23,6 +24,7 @@ export function createActivities(deps: Deps) {
     callModel: (input: StepInput) => callModel(deps, input),
     executeTool: (input: ToolCallInput) => executeTool(deps, input),
     executeToolLocally: (input: ToolCallInput, toolName: string) => executeToolLocally(deps, input, toolName),
+    pinTools: (input: { agentRunId: string }) => pinTools(deps, input),
     requestApproval: (input: RequestApprovalInput) => requestApproval(deps, input),
     checkEdit: (input: CheckEditInput) => checkEdit(deps, input),
     recordVote: (input: RecordVoteInput) => recordVote(deps, input),

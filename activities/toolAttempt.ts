@@ -8,6 +8,7 @@ import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, run
 import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
+import { withoutConsent } from './mcpConsent.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
 import { redactSettled } from './redactions.js';
 import { quarantined } from './suspects.js';
@@ -61,6 +62,8 @@ async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Stopp
     const found = await reconcile(executor, context, claim);
     if (found && (found.kind === 'result' || !claim.vouched)) return found;
   }
+  const refused = await withoutConsent(deps, input, claim.tool, context);
+  if (refused !== undefined) return { kind: 'result', content: textBlocks(refused), isError: true };
   return runTool(executor, claim.arguments, context, {
     timeoutMs: claim.tool.timeoutMs,
     onLate: (result) => {
@@ -162,14 +165,19 @@ function toolContext(
     agent: claim.agentName,
     signal: driver.signal,
     heartbeat: () => undefined, // an attempt beats by itself all the time
-    secrets: (name) => {
-      const value = deps.secret(name);
-      if (value === undefined) throw new Error(`the worker has no secret ${name}; set that environment variable`);
-      return value;
-    },
+    secrets: secretOf(deps),
     log: deps.log.child({ agentRunId, step, toolCallId, tool: claim.tool.name }),
     workspaceDir: path.join(deps.workspacesDir, agentRunId),
   };
 }
+
+/** Throws where there is none. */
+export const secretOf =
+  (deps: Pick<Deps, 'secret'>) =>
+  (name: string): string => {
+    const value = deps.secret(name);
+    if (value === undefined) throw new Error(`the worker has no secret ${name}; set that environment variable`);
+    return value;
+  };
 
 export const textBlocks = (text: string): ContentBlock[] => [{ type: 'text', text }];

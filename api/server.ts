@@ -17,6 +17,7 @@ import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { housekeepingRoutes } from './routes/housekeeping.js';
 import { keyRoutes } from './routes/keys.js';
+import { mcpToolRoutes } from './routes/mcpTools.js';
 import { runControlRoutes } from './routes/runControl.js';
 import { runRoutes } from './routes/runs.js';
 import { stepRoutes } from './routes/steps.js';
@@ -58,6 +59,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(approvalRoutes(deps));
       await v1.register(clientCallRoutes(deps));
       await v1.register(agentRoutes(deps));
+      await v1.register(mcpToolRoutes(deps));
       await v1.register(keyRoutes(deps));
       await v1.register(housekeepingRoutes(deps));
       await v1.register(auditRoutes(deps));

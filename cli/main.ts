@@ -11,6 +11,7 @@ import { addEvents } from './commands/events.js';
 import { addHousekeeping } from './commands/housekeeping.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
+import { addMcp } from './commands/mcp.js';
 import { addMessage } from './commands/message.js';
 import { addOpen } from './commands/open.js';
 import { addPause } from './commands/pause.js';
@@ -94,6 +95,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addCancel,
   addAgents,
   addTools,
+  addMcp,
   addKeys,
   addAudit,
   addHousekeeping,

@@ -37,6 +37,7 @@ const environment = z.object({
     .refine((keys) => keys.every(isPublicKey), 'public keys such as ed25519:…, with commas between them'),
   LONGHAUL_AGENTS_DIR: optional,
   LONGHAUL_TOOLS: optional,
+  LONGHAUL_MCP_COMMANDS: z.enum(['on', 'off']).default('on'),
   LONGHAUL_WORKSPACES_DIR: optional,
   LONGHAUL_WORKER_NAME: z.string().min(1).max(200).optional(),
   LONGHAUL_QUEUES: queues.default([taskQueues.runs]),
@@ -67,6 +68,8 @@ export interface Config {
   /** Somebody named it, and expects it to be there. */
   agentsDirGiven: boolean;
   toolsModule: string | undefined;
+  /** May agent files start MCP servers as programs of a worker? */
+  mcpCommands: boolean;
   workspacesDir: string;
   workerName: string;
   /** Task queues that a worker polls: `runs`, and those that tools name. */
@@ -105,6 +108,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     auditTrust: e.LONGHAUL_AUDIT_TRUST,
     agentsDir: path.resolve(e.LONGHAUL_AGENTS_DIR ?? 'agents'),
     agentsDirGiven: e.LONGHAUL_AGENTS_DIR !== undefined,
+    mcpCommands: e.LONGHAUL_MCP_COMMANDS === 'on',
     toolsModule: e.LONGHAUL_TOOLS === undefined ? undefined : path.resolve(e.LONGHAUL_TOOLS),
     workspacesDir:
       e.LONGHAUL_WORKSPACES_DIR === undefined

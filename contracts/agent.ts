@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { duration, durationMs } from './duration.js';
 import { httpRule } from './httpRequest.js';
 import { secretName } from './secrets.js';
+import { mcpServer } from './mcp.js';
 import { httpBinding, jsonSchema, queueName, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
@@ -122,6 +123,8 @@ export const agentDefinition = z.strictObject({
       .refine((sections) => Object.keys(sections).length > 0, { message: 'give at least one section' }),
   ]),
   tools: z.array(agentTool).max(200).default([]),
+  /** Servers whose tools the agent has as well, as SERVER_TOOL. */
+  mcp: z.array(mcpServer).min(1).max(20).optional(),
   approve: z.array(approveRule).max(200).default([]),
   approvals: agentApprovals.prefault({}),
   limits: agentLimits.prefault({}),

@@ -189,6 +189,8 @@ export interface RunControl {
   signalsDecide: boolean;
   /** Not before this time, in milliseconds since 1970. */
   startAtMs?: number;
+  /** MCP servers are to be asked before the first step. */
+  mcp?: true;
 }
 
 export interface ControlLimits {

@@ -21,6 +21,8 @@ export const eventTypes = [
   'approval.decided',
   'approval.expired',
   'approval.withdrawn',
+  'tools.pinned',
+  'tools.changed',
   'client.requested',
   'client.returned',
   'client.expired',

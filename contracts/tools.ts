@@ -1,6 +1,7 @@
 // What a tool is: its declaration as agents, policy, workers and the API see it.
 import { z } from 'zod';
 import { httpRequestSettings } from './httpRequest.js';
+import { mcpBinding } from './mcp.js';
 import { headersWithSecrets } from './secrets.js';
 import { taskQueues } from './queues.js';
 
@@ -37,8 +38,8 @@ export const httpBinding = z.strictObject({
   reconcileMethod: z.enum(['GET', 'POST']).optional(),
 });
 
-/** Where the code of a tool is: in Longhaul, behind HTTP, in the user's own module, or with whoever started the run. */
-export const toolSource = z.enum(['builtIn', 'http', 'module', 'client']);
+/** Where a tool's code is: in Longhaul, behind HTTP, in the user's module, with whoever started the run, or an MCP server. */
+export const toolSource = z.enum(['builtIn', 'http', 'module', 'client', 'mcp']);
 
 /** A complete declaration. Undeclared effect is `irreversible`, undeclared label `untrusted`: caution by default. */
 /** A task queue as a tool or LONGHAUL_QUEUES names it. */
@@ -66,6 +67,7 @@ export const toolDefinition = z.object({
   /** Task queue of the workers that have this tool (LONGHAUL_QUEUES); absent: of those that run the agents. */
   queue: z.string().optional(),
   http: httpBinding.optional(),
+  mcp: mcpBinding.optional(),
   /** Of http_request: what it may ask. */
   httpRequest: httpRequestSettings.optional(),
   /** A person answers instead of code (ask_person), or a timer fires (sleep_until). */

@@ -68,5 +68,6 @@ export function runControlOf(
       !definition.approvals.separationOfDuty &&
       (definition.approvals.approvers ?? 1) === 1,
     ...(run.startAt === null ? {} : { startAtMs: run.startAt.getTime() }),
+    ...(definition.mcp === undefined ? {} : { mcp: true as const }),
   };
 }

@@ -5,6 +5,8 @@ import { httpRequestTool } from './builtIn/httpRequest.js';
 import { builtInTools } from './builtIn/index.js';
 import type { ToolExecutor } from './execution.js';
 import { httpExecutor } from './http.js';
+import { McpConnections } from './mcp/connections.js';
+import { mcpExecutor } from './mcp/executor.js';
 import { loadUserModule } from './userModule.js';
 
 export interface ToolRegistry {
@@ -12,11 +14,19 @@ export interface ToolRegistry {
   offered(): ToolDefinition[];
   /** The code behind a run's frozen definition, if this worker has it. */
   executorFor(definition: ToolDefinition): ToolExecutor | undefined;
+  readonly mcp: McpConnections;
 }
 
 export const definitionHash = (definition: ToolDefinition): string => digestOf(definition);
 
-export async function createToolRegistry(options: { userModule?: string | undefined }): Promise<ToolRegistry> {
+export interface RegistryOptions {
+  userModule?: string | undefined;
+  /** May agent files start MCP servers as programs of this worker? Default: yes. */
+  mcpCommands?: boolean;
+}
+
+export async function createToolRegistry(options: RegistryOptions): Promise<ToolRegistry> {
+  const mcp = new McpConnections({ commands: options.mcpCommands !== false });
   const tools = new Map<string, ToolExecutor>();
   for (const tool of builtInTools) tools.set(tool.definition.name, tool);
   for (const tool of options.userModule === undefined ? [] : await loadUserModule(options.userModule)) {
@@ -27,9 +37,11 @@ export async function createToolRegistry(options: { userModule?: string | undefi
     tools.set(name, tool);
   }
   return {
+    mcp,
     offered: () => [...tools.values()].map((t) => t.definition).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     executorFor(definition) {
       if (definition.source === 'http') return httpExecutor(definition);
+      if (definition.source === 'mcp') return mcpExecutor(definition, mcp);
       if (definition.httpRequest) return httpRequestTool(definition);
       const tool = tools.get(definition.name);
       return tool?.definition.source === definition.source ? tool : undefined;

@@ -25,7 +25,7 @@ export async function createWorkers(
   deps: Deps,
   workerId: string,
 ): Promise<Worker[]> {
-  const { callModel, executeTool, executeToolLocally, ...rows } = createActivities(deps);
+  const { callModel, executeTool, executeToolLocally, pinTools, ...rows } = createActivities(deps);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporalNamespace,
@@ -43,7 +43,7 @@ export async function createWorkers(
       ...common,
       taskQueue: taskQueues.runs,
       workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
-      activities: { callModel, executeTool, executeToolLocally },
+      activities: { callModel, executeTool, executeToolLocally, pinTools },
       // After a dead worker, its sticky queue is waited for this long before another takes the run over.
       stickyQueueScheduleToStartTimeout: '2 seconds',
     }),

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     onError: (err) => log.warn({ err }, 'a database connection broke'),
   });
   const here = thisProcess();
-  const tools = await createToolRegistry({ userModule: config.toolsModule });
+  const tools = await createToolRegistry({ userModule: config.toolsModule, mcpCommands: config.mcpCommands });
   const deps: Deps = {
     pool,
     tools,
@@ -89,6 +89,7 @@ async function main(): Promise<void> {
   await running;
   await house.stop();
   await recovery.stop();
+  await tools.mcp.close();
   await lease.release();
   await connection.close();
   await pool.end();

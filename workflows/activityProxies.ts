@@ -51,13 +51,23 @@ const localTool = proxyLocalActivities<Pick<Activities, 'executeToolLocally'>>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'executeToolLocally'>>({
+const servers = proxyActivities<Pick<Activities, 'pinTools'>>({
+  taskQueue: taskQueues.runs,
+  startToCloseTimeout: '2 minutes', // each server has limits of its own, to start and to list
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  // About a quarter of a minute: a server that does not come back in that time is a person's business, and the run can be resumed.
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds', maximumAttempts: 5 },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'executeToolLocally' | 'pinTools'>>({
   taskQueue: taskQueues.rows,
   startToCloseTimeout: '10 seconds', // one transaction; longer than the pool waits for a connection is a dead worker
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
+export const { pinTools } = servers;
 export const { checkEdit, recordWait, recordPause, recordIgnoredSignal, queueMessage } = rows;
 
 export const recordSignals = (input: RecordSignalsInput) =>

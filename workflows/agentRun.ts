@@ -8,7 +8,7 @@ import {
   isCancellation,
 } from '@temporalio/workflow';
 import type { AgentRunInput, RunOutcome } from '../contracts/agentRun.js';
-import { callModel, closeRun, recordPause } from './activityProxies.js';
+import { callModel, closeRun, pinTools, recordPause } from './activityProxies.js';
 import { withDeadline } from './deadline.js';
 import { handingOver, stepBoundary } from './handOver.js';
 import { registerHandlers } from './handlers.js';
@@ -56,6 +56,10 @@ async function startTime(run: RunState): Promise<void> {
 }
 
 async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
+  // No run from before there were MCP servers has any.
+  if (run.control.mcp && run.control.used.steps === 0) {
+    await run.underWay(() => pinTools({ agentRunId: run.agentRunId }));
+  }
   const open = run.stepInTheMiddle;
   if (open) await finishToolCalls(run, open.step, open.calls);
   for (;;) {

@@ -109,6 +109,15 @@ export function describeEvent(
       const to = text(event, 'to');
       return style.yellow(`${history.call(event)}  escalated${to ? ` to ${to}` : ''}; it expires ${expiryOf(event)}`);
     }
+    case 'tools.pinned': {
+      const held = Array.isArray(data['held']) ? data['held'].length : 0;
+      const tools = Array.isArray(data['tools']) ? data['tools'].length : 0;
+      if (held === 0 && !verbose) return undefined;
+      const more = held === 0 ? '' : `; ${held} held until a person agrees (longhaul mcp AGENT)`;
+      return `${text(event, 'server')} offers ${plural(tools, 'tool')}${more}`;
+    }
+    case 'tools.changed':
+      return style.red(`${text(event, 'server')} has changed ${text(event, 'tool')}; the call was not made`);
     case 'client.requested':
       return [
         style.yellow(`for you to execute: ${history.call(event)}`),

@@ -1,6 +1,7 @@
 // From zod's issues to errors that name the field, where it stands and what to write instead.
 import type { core } from 'zod';
 import { agentApprovals, agentDefinition, agentLimits } from '../../contracts/agent.js';
+import { mcpServer, mcpToolSettings } from '../../contracts/mcp.js';
 import { nearest } from '../nearest.js';
 import { type Path, type Position, pathText } from './filePosition.js';
 
@@ -131,6 +132,8 @@ function knownFields(path: Path): string[] {
     case 'tools':
       if (path.at(-2) === 'allow') return ALLOW;
       return path.at(-1) === 'http' ? HTTP : HTTP_TOOL;
+    case 'mcp':
+      return Object.keys((path.at(-2) === 'tools' ? mcpToolSettings : mcpServer).shape);
     case 'approve':
       return APPROVE;
     case 'approvals':

@@ -9,6 +9,7 @@ import type {
 import { durationMs } from '../../contracts/duration.js';
 import { type ToolDefinition, type ToolEffect, toolDefaults, toolEffect } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
+import { declaredMcpTools } from '../mcp/pinTools.js';
 import { argumentNames } from '../policy/checkArguments.js';
 import { schemaProblem } from '../policy/compileSchema.js';
 import { pathText } from './filePosition.js';
@@ -52,6 +53,11 @@ export function resolveTools(definition: AgentDefinition, offered: readonly Tool
       else tools.push(tool);
     }
   });
+  definition.mcp?.forEach(({ name }, i, servers) => {
+    if (servers.findIndex((server) => server.name === name) < i)
+      errors.push({ path: `mcp[${i}].name`, message: `${name} is there twice; each server has a name of its own` });
+  });
+  tools.push(...declaredMcpTools(definition).filter(({ name }) => !tools.some((tool) => tool.name === name)));
   if (errors.length > 0) return { ok: false, errors };
   return { ok: true, tools: tools.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }

@@ -6,7 +6,7 @@ import { toolInCall } from '../callEffect.js';
 import { digestOf } from '../canonical.js';
 import { nearest } from '../nearest.js';
 import { checkArguments } from './checkArguments.js';
-import type { Policy, PolicyFacts } from './compilePolicy.js';
+import type { Policy, PolicyFacts, Verdict } from './compilePolicy.js';
 import { notPlain } from './plainJson.js';
 import { oneLine, summaryOf } from './summary.js';
 
@@ -150,7 +150,7 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
   const check = checkArguments(tool, p.block['input']);
   if (!check.ok) return rejected('arguments', check.message);
 
-  const judged = input.policy.judge(tool, p.args, input.facts);
+  const judged = cautious(tool, input.policy.judge(tool, p.args, input.facts));
   if (judged.verdict === 'reject') {
     const errorText = `Refused by rule ${judged.rule}: ${judged.reason}. Nothing was executed.`;
     return { ...base, ...judged, errorText };
@@ -170,6 +170,12 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
 const leakText = ({ names, kind }: Leak): string =>
   `The arguments held the ${kind} ${names.join(', ')}, as it is, encoded or in parts. Nothing was executed. ` +
   'Call again without it: a tool that needs a secret is given it by the service.';
+
+/** What an MCP tool does is not taken from its server: where nobody has said it, and no rule speaks of it, a person is asked. */
+const cautious = (tool: ToolDefinition, judged: Verdict): Verdict =>
+  tool.mcp?.undeclared === true && judged.verdict === 'execute' && judged.rule === 'default'
+    ? { ...judged, verdict: 'ask', rule: 'mcp-undeclared', reason: `nobody has said what ${tool.name} does` }
+    : judged;
 
 const REFUSED_BEFORE = `A person has refused this very call ${MAX_REFUSALS} times, so nobody was asked again.`;
 

@@ -13,6 +13,7 @@ import {
   sinkAgent,
   startTestService,
 } from './service.js';
+import { startMcpServer } from './mcpServer.js';
 import { type Sink, startSink } from './sink.js';
 
 const folder = path.join(__dirname, '..', 'replay', 'histories');
@@ -114,6 +115,21 @@ describe('histories', () => {
     await editor.signal('decide', { ...toEdit, arguments: { wat: 1 } });
     await editor.signal('decide', { ...toEdit, arguments: { what: 'b' } });
     await keep('edit-signal', editing);
+
+    const toolsFile = path.join(service.dataDir, 'tools.json');
+    const listed = [{ name: 'search', inputSchema: { type: 'object' } }];
+    writeFileSync(toolsFile, JSON.stringify(listed));
+    const server = await startMcpServer(toolsFile, path.join(service.dataDir, 'calls.jsonl'));
+    const client = { name: 'press', description: 'Press.', input: { type: 'object' }, client: true };
+    const elsewhere = await aRun('mcp-and-client', [calls(['tickets_search', {}]), calls(['press', {}]), done()], {
+      tools: [client],
+      mcp: [{ name: 'tickets', url: server.url, tools: { search: { effect: 'idempotent' } } }],
+    });
+    const waiting = await api.waiting(elsewhere, 'client');
+    const result = { toolCallId: waiting.waiting?.toolCallIds?.[0], content: 'pressed' };
+    await api.ok('POST', `/v1/runs/${elsewhere}/tool-results`, result);
+    await keep('mcp-and-client', elsewhere);
+    await server.close();
 
     const pausedHold = sink.holdNext('/look');
     const paused = await aRun('paused', [look, done()]);
