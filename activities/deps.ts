@@ -20,8 +20,8 @@ export interface Deps {
   localCalls: LocalCalls;
   suspects: Suspects;
   underWay: CallsUnderWay;
-  /** Of a worker: has its process ended? undefined: it cannot be told from here. */
-  isGone: (process: WorkerProcess) => boolean | undefined;
+  /** Of another worker: has its process ended, or has nothing been heard of it for the length of a lease? */
+  isLost: (worker: WorkerProcess & { id: string }) => boolean;
   workerId: string;
   /** Folder with one folder per run. */
   workspacesDir: string;

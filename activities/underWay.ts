@@ -3,7 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import type { PoolClient } from '../db/pool.js';
-import { type WorkerProcess, findWorkerAt } from '../db/workers.js';
+import { findWorkerAt } from '../db/workers.js';
+import type { Deps } from './deps.js';
 
 export interface Stoppable {
   signal: AbortSignal;
@@ -72,18 +73,13 @@ export const stopped = (driver: Stoppable): Error =>
     ? new CancelledFailure('the call was stopped')
     : ApplicationFailure.create({ type: 'WorkerShutdown', message: 'handed back: the worker is shutting down' });
 
-export interface Elsewhere {
-  workerId: string;
-  isGone: (process: WorkerProcess) => boolean | undefined;
-}
-
 /** Does another worker, who is alive, go on with the attempt that it began then? Call under the run's lock. */
 export async function goesOnElsewhere(
   tx: PoolClient,
-  { workerId, isGone }: Elsewhere,
+  { workerId, isLost }: Pick<Deps, 'workerId' | 'isLost'>,
   attempt: { key: string; by: string | null; since: Date | null },
 ): Promise<boolean> {
   if (attempt.by === null || attempt.by === workerId || attempt.since === null) return false;
   const worker = await findWorkerAt(tx, attempt.by, attempt.key, attempt.since);
-  return worker?.atIt === true && isGone(worker) !== true;
+  return worker?.atIt === true && !isLost({ ...worker, id: attempt.by });
 }

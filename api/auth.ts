@@ -28,10 +28,10 @@ export function requireKeys(app: FastifyInstance, db: Queryable): void {
   const lookUp = async (token: string): Promise<KeyRow | undefined> => {
     const hash = sha256Hex(token);
     const cached = cache.get(hash);
-    if (cached && cached.until > Date.now()) return cached.key;
+    if (cached && cached.until > performance.now()) return cached.key;
     const key = await findActiveKey(db, hash);
     if (cache.size >= MAX_CACHED) cache.clear();
-    if (key) cache.set(hash, { key, until: Date.now() + CACHE_MS });
+    if (key) cache.set(hash, { key, until: performance.now() + CACHE_MS });
     return key;
   };
 

@@ -88,7 +88,7 @@ export function createRunWorkflows(client: Client): RunWorkflows {
         ],
       };
       await inTime(async () => {
-        const until = Date.now() + PREVIOUS_MS;
+        const until = performance.now() + PREVIOUS_MS;
         for (;;) {
           try {
             return void (await client.workflow.start(WORKFLOW_TYPE, options));
@@ -96,7 +96,7 @@ export function createRunWorkflows(client: Client): RunWorkflows {
             if (!(err instanceof WorkflowExecutionAlreadyStartedError)) throw err;
             const { memo, status } = await client.workflow.getHandle(workflowId).describe();
             if (memo?.['execution'] === execution) return;
-            if (status.name === 'RUNNING' && Date.now() > until) throw err;
+            if (status.name === 'RUNNING' && performance.now() > until) throw err;
           }
           await setTimeout(PREVIOUS_POLL_MS);
         }

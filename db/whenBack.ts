@@ -22,12 +22,12 @@ export function isPassing(err: unknown): boolean {
 
 /** `work` is one transaction that may be repeated: whether a broken COMMIT counted is not known. */
 export async function whenBack<T>(work: () => Promise<T>, onWait: (err: unknown) => void): Promise<T> {
-  const end = Date.now() + GIVE_UP_MS;
+  const end = performance.now() + GIVE_UP_MS;
   for (let delay = FIRST_MS; ; delay = Math.min(LAST_MS, delay * 2)) {
     try {
       return await work();
     } catch (err) {
-      if (!isPassing(err) || Date.now() > end) throw err;
+      if (!isPassing(err) || performance.now() > end) throw err;
       if (delay === FIRST_MS) onWait(err);
       await setTimeout(delay);
     }

@@ -37,7 +37,7 @@ export async function renewWorkerLease(db: Queryable, id: string, workingOn: rea
   );
 }
 
-/** A worker, and whether it is alive and at this call: it said so with its last renewal, or began since. */
+/** A worker, and whether it is at this call: it said so with its last renewal, or began since. */
 export async function findWorkerAt(
   db: Queryable,
   id: string,
@@ -46,7 +46,7 @@ export async function findWorkerAt(
 ): Promise<(WorkerProcess & { atIt: boolean }) | undefined> {
   const { rows } = await db.query<WorkerProcess & { atIt: boolean }>(
     `SELECT pid, pid_space "pidSpace", pid_started "pidStarted",
-       lease_until > clock_timestamp() AND stopped_at IS NULL AND lost_at IS NULL
+       stopped_at IS NULL AND lost_at IS NULL
          AND ($2 = ANY (working_on) OR renewed_at < $3::timestamptz + interval '1 second') "atIt"
      FROM workers WHERE id = $1`,
     [id, call, since],
@@ -60,23 +60,16 @@ export async function markWorkerStopped(db: Queryable, id: string): Promise<void
 
 export interface PeerWorker extends WorkerProcess {
   id: string;
-  /** It had every chance to renew, since whoever asks could do so himself all that time. */
-  leaseExpired: boolean;
-  /** Long enough for its open polls at Temporal to have ended: nothing more is handed to it. */
-  silentForGood: boolean;
+  /** Another text after each renewal of its lease. */
+  renewed: string;
 }
 
-/** Temporal ends a poll after a minute. */
-const POLLS_ENDED_MS = 120_000;
-
-/** The workers beside this one that count as alive. `heldSince`: since when the asker renews without a failure. */
-export async function listPeerWorkers(db: Queryable, self: string, heldSince: Date): Promise<PeerWorker[]> {
+/** The workers beside this one that nobody has given up. */
+export async function listPeerWorkers(db: Queryable, self: string): Promise<PeerWorker[]> {
   const { rows } = await db.query<PeerWorker>(
-    `SELECT id, pid, pid_space "pidSpace", pid_started "pidStarted",
-       lease_until < now() AND $2 < now() - 2 * $3 * interval '1 millisecond' "leaseExpired",
-       lease_until < now() - $4 * interval '1 millisecond' "silentForGood"
+    `SELECT id, pid, pid_space "pidSpace", pid_started "pidStarted", renewed_at::text renewed
      FROM workers WHERE stopped_at IS NULL AND lost_at IS NULL AND id <> $1`,
-    [self, heldSince, WORKER_LEASE_MS, POLLS_ENDED_MS],
+    [self],
   );
   return rows;
 }

@@ -54,11 +54,11 @@ async function main(): Promise<void> {
 function keep(start: () => Promise<Service>, isStopping: () => boolean, first?: Service): Promise<void> {
   let delay = RESTART_FIRST_MS;
   const once = async (running?: Service): Promise<void> => {
-    const from = Date.now();
+    const from = performance.now();
     const service = running ?? (await start());
     void service.ended.then(({ code, signal }) => {
       if (isStopping()) return;
-      delay = Date.now() - from > STEADY_MS ? RESTART_FIRST_MS : Math.min(RESTART_LAST_MS, delay * 2);
+      delay = performance.now() - from > STEADY_MS ? RESTART_FIRST_MS : Math.min(RESTART_LAST_MS, delay * 2);
       console.error(`the ${service.name} ended (${signal ?? `code ${code}`}); started again in ${delay / 1000} s`);
       setTimeout(again, delay);
     });

@@ -8,11 +8,11 @@ const OPEN_MS = minutes(1);
 const ALL_MS = minutes(60);
 
 export function checkpoints(deps: { pool: Pool; audit: Audit }): Sweep {
-  const at = { open: 0, all: 0 };
+  const at = { open: -Infinity, all: -Infinity };
   return {
     name: 'checkpoints',
     async run() {
-      const now = Date.now();
+      const now = performance.now();
       const all = now - at.all >= ALL_MS;
       const open = all || now - at.open >= OPEN_MS;
       const tenants = open

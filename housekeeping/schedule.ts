@@ -31,7 +31,7 @@ export function keepHouse(deps: HouseDeps, sweeps: readonly Sweep[]): { stop(): 
 }
 
 async function loop(deps: HouseDeps, sweep: Sweep, stopping: AbortSignal): Promise<void> {
-  const writer = { at: 0, error: undefined as string | undefined };
+  const writer = { at: -Infinity, error: undefined as string | undefined };
   const { everyMs } = catalogue[sweep.name];
   let wait = Math.min(everyMs, FIRST_MS * (0.5 + Math.random()));
   while (!stopping.aborted) {
@@ -54,7 +54,7 @@ async function once(
   const { name, place = '' } = sweep;
   const { everyMs } = catalogue[name];
   if (everyMs >= SHARED_MS && (await sweptWithin(pool, name, place, everyMs * 0.9))) return;
-  const from = Date.now();
+  const from = performance.now();
   let findings: Finding[] = [];
   let error: string | undefined;
   try {
@@ -69,7 +69,7 @@ async function once(
   await recordSweep(pool, {
     name,
     place,
-    tookMs: Date.now() - from,
+    tookMs: Math.round(performance.now() - from),
     findings,
     ...(error === undefined ? {} : { error }),
   });

@@ -21,8 +21,6 @@ export interface LeaseOptions {
 }
 
 export interface Lease {
-  /** Since when it was renewed without a failure. */
-  heldSince(): Date;
   release(): Promise<void>;
 }
 
@@ -35,16 +33,13 @@ export async function holdLease(pool: Pool, { worker, tools, workingOn, log }: L
       tools.map((definition) => ({ definition, hash: definitionHash(definition) })),
     );
   });
-  let since = new Date();
   const renew = (): void => {
-    renewWorkerLease(pool, worker.id, workingOn()).catch((err: unknown) => {
-      since = new Date();
-      log.warn({ err }, 'the lease could not be renewed');
-    });
+    renewWorkerLease(pool, worker.id, workingOn()).catch((err: unknown) =>
+      log.warn({ err }, 'the lease could not be renewed'),
+    );
   };
   const timer = setInterval(renew, WORKER_LEASE_MS / 3);
   return {
-    heldSince: () => since,
     async release() {
       clearInterval(timer);
       await markWorkerStopped(pool, worker.id).catch((err: unknown) =>

@@ -21,6 +21,7 @@ import { createLogger } from '../telemetry/log.js';
 import { createToolRegistry } from '../tools/registry.js';
 import { connect, createWorkers } from './createWorkers.js';
 import { holdLease } from './lease.js';
+import { PeerWatch } from './peerWatch.js';
 import { isGone, thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
 import { secretsOf } from './secrets.js';
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     onError: (err) => log.warn({ err }, 'a database connection broke'),
   });
   const here = thisProcess();
+  const silence = new PeerWatch();
   const tools = await createToolRegistry({ userModule: config.toolsModule, mcpCommands: config.mcpCommands });
   const deps: Deps = {
     pool,
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     localCalls: new LocalCalls(),
     suspects: new Suspects(),
     underWay: new CallsUnderWay(),
-    isGone: (other) => isGone(other, here),
+    isLost: (other) => isGone(other, here) === true || silence.isSilent(other.id),
     workerId,
     workspacesDir: config.workspacesDir,
     secret: (name) => secrets.read(name),
@@ -78,7 +80,7 @@ async function main(): Promise<void> {
     pool,
     client: new Client({ connection, namespace: config.temporalNamespace }),
     workerId,
-    lease,
+    silence,
     log,
   });
   const workers = await createWorkers(connection, config, deps, workerId);

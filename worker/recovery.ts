@@ -10,7 +10,7 @@ import { withLock } from '../db/locks.js';
 import { type Pool, withTransaction } from '../db/pool.js';
 import { lockRun } from '../db/runs.js';
 import { type PeerWorker, listPeerWorkers, markWorkerLost, runsOfLostWorker } from '../db/workers.js';
-import type { Lease } from './lease.js';
+import type { PeerWatch } from './peerWatch.js';
 import { isGone, thisProcess } from './processIdentity.js';
 
 /** How often the processes of this machine are looked at, in milliseconds: a few system calls. */
@@ -24,7 +24,7 @@ export interface RecoveryOptions {
   pool: Pool;
   client: Client;
   workerId: string;
-  lease: Pick<Lease, 'heldSince'>;
+  silence: PeerWatch;
   log: Logger;
 }
 
@@ -40,18 +40,19 @@ export function watchOtherWorkers(options: RecoveryOptions): { stop(): Promise<v
 }
 
 async function watch(options: RecoveryOptions, stopping: AbortSignal): Promise<void> {
-  const { pool, workerId, lease, log } = options;
+  const { pool, workerId, silence, log } = options;
   const here = thisProcess();
   let peers: PeerWorker[] = [];
-  let readAt = 0;
+  let readAt = -Infinity;
   while (!stopping.aborted) {
     try {
-      if (Date.now() - readAt >= READ_MS) {
-        peers = await listPeerWorkers(pool, workerId, lease.heldSince());
-        readAt = Date.now();
+      if (performance.now() - readAt >= READ_MS) {
+        peers = await listPeerWorkers(pool, workerId);
+        silence.look(peers);
+        readAt = performance.now();
         // Silent, and perhaps only standing still: Temporal may hand it more calls as long as its polls are open.
-        for (const peer of peers.filter((p) => p.leaseExpired && isGone(p, here) !== true)) {
-          await recoverWorker(options, peer, peer.silentForGood);
+        for (const peer of peers.filter((p) => silence.isSilent(p.id) && isGone(p, here) !== true)) {
+          await recoverWorker(options, peer, silence.isSilentForGood(peer.id));
         }
       }
       for (const peer of peers.filter((p) => isGone(p, here) === true)) {
@@ -60,7 +61,7 @@ async function watch(options: RecoveryOptions, stopping: AbortSignal): Promise<v
       }
     } catch (err) {
       log.warn({ err }, 'other workers could not be looked after; next try in a second');
-      readAt = Date.now();
+      readAt = performance.now();
     }
     await setTimeout(LOOK_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
