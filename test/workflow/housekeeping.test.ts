@@ -73,9 +73,9 @@ describe('a workflow that was terminated', () => {
     await hold.arrived;
     await handleOf(id).terminate();
     await api.ended(id);
-    hold.release();
     const steps = await api.ok<{ data: { toolCalls: { outcome: string }[] }[] }>('GET', `/v1/runs/${id}/steps`);
     expect(steps.data[0]?.toolCalls[0]?.outcome).toBe('unknown');
+    hold.release();
   });
 
   test('is found by any number of sweeps at once and ends its run once', async () => {
