@@ -15,8 +15,10 @@ import { type ToolCallRow, listToolCalls } from '../db/toolCalls.js';
 import { sha256Hex } from '../harness/canonical.js';
 import { type ModelRequest, buildRequest, shownSizes } from '../harness/context/buildRequest.js';
 import { RequestHash } from '../harness/context/requestHash.js';
+import type { Redactor } from '../harness/redaction/redactor.js';
 import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js';
 import type { RunAgent } from './agentCache.js';
+import { cleanParts } from './cleanMessage.js';
 import { type HashedConversation, extend, hashesOf } from './conversation.js';
 import type { Deps } from './deps.js';
 import { billLostAttempts } from './modelBill.js';
@@ -81,7 +83,10 @@ export async function prepareStep(
     if (!pass) return { prepared: { kind: 'held' as const, key } };
 
     const added = call ? undefined : userMessage(stored, step, known?.messages.at(-1)?.seq ?? 0);
-    if (added) write(tx, run.id, added, stored);
+    if (added) {
+      await clean(deps.redactor, tx, added, stored);
+      write(tx, run.id, added, stored);
+    }
     const rows = added ? [...stored.rows, added.message] : stored.rows;
     const contents = await withMissing(tx, run.id, rows, stored.contents);
     const messages = extend(known?.messages ?? [], rows, agent.headHash, contents);
@@ -108,6 +113,8 @@ interface StoredStep {
   rows: MessageRow[];
   contents: Map<string, Buffer>;
   circuits: Awaited<ReturnType<typeof troubledCircuits>>;
+  /** Names of secrets that were in what is unread. */
+  redacted?: string[];
 }
 
 /** Under the run's lock, in one round trip. */
@@ -148,6 +155,20 @@ function userMessage(
   return { message: { seq, role: 'user', step, parts: [{ kind: 'blocks', hash: sha256Hex(text) }] }, text };
 }
 
+async function clean(redactor: Redactor, tx: PoolClient, { message, text }: AddedMessage, stored: StoredStep) {
+  if (text !== undefined) return; // our own words
+  const ran = stored.toolCalls.filter((call) => call.claimedAt !== null);
+  const ownHashes = new Set(ran.map((call) => String(call.resultHash)));
+  const { contents } = stored;
+  const { parts, redacted } = await cleanParts(redactor, tx, stored.run.id, {
+    parts: message.parts,
+    contents,
+    ownHashes,
+  });
+  message.parts = parts;
+  if (redacted.length > 0) stored.redacted = redacted;
+}
+
 const toolResults = (calls: readonly ToolCallRow[]): MessagePart[] =>
   calls.map((call) => {
     if (call.resultHash === null) throw new Error(`tool call ${call.id} of step ${call.step} has no result`);
@@ -182,7 +203,12 @@ interface Shown {
   pass: Pass;
 }
 
-function record(tx: PoolClient, workerId: string, { run, call, before }: StoredStep, shown: Shown): PreparedStep {
+function record(
+  tx: PoolClient,
+  workerId: string,
+  { run, call, before, redacted }: StoredStep,
+  shown: Shown,
+): PreparedStep {
   const { step, agent, provider, conversation, pass } = shown;
   const { messages } = conversation;
   const { model } = agent.definition;
@@ -197,7 +223,7 @@ function record(tx: PoolClient, workerId: string, { run, call, before }: StoredS
       type: 'model.requested',
       actor: systemActor('worker'),
       step,
-      data: { model, requestHash, attempt, messages: messages.length },
+      data: { model, requestHash, attempt, messages: messages.length, ...(redacted ? { redacted } : {}) },
     },
   ];
   noteRunning(run);

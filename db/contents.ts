@@ -88,6 +88,11 @@ export async function getJsonContent(db: Queryable, agentRunId: string, hash: st
   return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
 }
 
+/** Bytes that must not be there; whatever names them finds nothing. */
+export async function forgetContents(tx: PoolClient, agentRunId: string, hashes: readonly string[]): Promise<void> {
+  await tx.query('DELETE FROM contents WHERE agent_run_id = $1 AND hash = ANY ($2)', [agentRunId, hashes]);
+}
+
 export async function eraseContents(tx: PoolClient, agentRunId: string): Promise<number> {
   const { rowCount } = await tx.query('DELETE FROM contents WHERE agent_run_id = $1', [agentRunId]);
   await tx.query('UPDATE agent_runs SET erased_at = coalesce(erased_at, now()) WHERE id = $1', [agentRunId]);

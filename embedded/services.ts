@@ -69,9 +69,14 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
   const port = await apiPort(config, options.anyPort === true);
   const running = new Set<Service>();
 
-  const child = async (name: string, script: string, env: Record<string, string>, args: string[] = []) => {
-    const service = await startNode(name, script, { ...env, ...options.env }, args, options.onLine, (pid) =>
-      remember(config.dataDir, { pid, name, script }),
+  const child = async (name: string, script: string, given: Record<string, string>, replaced = {}) => {
+    const service = await startNode(
+      name,
+      script,
+      { ...given, ...options.env, ...replaced },
+      [],
+      options.onLine,
+      (pid) => remember(config.dataDir, { pid, name, script }),
     );
     running.add(service);
     void service.ended.then(() => {
@@ -115,7 +120,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     scriptedModelUrl,
     ...(scriptedModel === undefined ? {} : { scriptedModel }),
     startWorker: (more) => child('worker', 'worker/main.js', { ...env, ...more }),
-    startApi: (more) => child('api', 'api/main.js', { ...env, ...more }),
+    startApi: (replaced) => child('api', 'api/main.js', env, replaced),
     stop: async () => void (await Promise.all([...running].map((service) => service.stop()))),
     async stopServers() {
       await stopTemporal(config.dataDir);

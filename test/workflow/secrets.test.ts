@@ -264,3 +264,33 @@ test('what a signal brings is cleaned before it is stored', async () => {
   await api.ended(id);
   expect(await databaseText()).not.toContain(values[11]);
 });
+
+/** Where an API process said that it listens. */
+function urlOf(pid: number): string {
+  const said = service.log.find((line) => line.includes('"msg":"ready"') && line.includes(`"pid":${pid},`));
+  return (JSON.parse(said?.slice(said.indexOf('{')) ?? '{}') as { url: string }).url;
+}
+
+test('what came in over an API that does not know the secrets of workers is cleaned before a model sees it', async () => {
+  const unknowing = await service.startApi({
+    LONGHAUL_PORT: '0',
+    ...Object.fromEntries(names.map((name) => [name, ''])),
+  });
+  const elsewhere = new ApiCaller(urlOf(unknowing.pid), service.adminKey);
+  await service.model.putScript(
+    scriptOf('unknowing', [{ reply: [{ tool: 'ask_person', input: { question: 'Which?' } }] }, done()]),
+  );
+  await api.putAgent(agent('unknowing'));
+  const { id } = await elsewhere.startRun('unknowing', `Use ${values[13]}.`);
+  await elsewhere.decide(await api.firstApproval(id), 'respond', { message: `or ${values[15]}` });
+  expect(await api.ended(id)).toMatchObject({ status: 'completed' });
+  const prompts = (await service.model.journal('unknowing')).map(({ request }) => JSON.stringify(request));
+  expect(prompts[0]).toContain('Use [redacted:PLANTED_13_SECRET].');
+  expect(prompts[1]).toContain('or [redacted:PLANTED_15_SECRET]');
+  expect(await databaseText()).not.toContain(values[13]);
+  const [first] = (await api.events(id)).filter((e) => e.type === 'model.requested');
+  expect(first?.data['redacted']).toEqual(['PLANTED_13_SECRET']);
+  // The request is rebuilt as it was sent.
+  expect(await answersText(id)).toContain('Use [redacted:PLANTED_13_SECRET].');
+  await unknowing.stop();
+});
