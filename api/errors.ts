@@ -118,6 +118,7 @@ export function problemOf(err: FastifyError | Problem): Problem {
   }
   // The only date of a caller that PostgreSQL parses itself is the one in a cursor.
   if (/^2200[789]$/.test(err.code ?? '')) return badCursor();
+  if (err.code === DISK_FULL) return diskFull();
   if (isDatabaseTrouble(err)) return unavailable('PostgreSQL');
   if (isTemporalTrouble(err)) return unavailable('Temporal');
   if (err.statusCode !== undefined && err.statusCode < 500) return new Problem('invalid-request', err.message);
@@ -135,6 +136,13 @@ const unavailable = (what: string): Problem =>
       headers: { 'retry-after': '2' },
     },
   );
+
+const DISK_FULL = '53100';
+
+const diskFull = (): Problem =>
+  new Problem('unavailable', 'The disk of PostgreSQL is full: nothing was stored. Make room, then try again.', {
+    headers: { 'retry-after': '30' },
+  });
 
 /** Text that PostgreSQL cannot hold: 22021 and 22P05, and 22P02 with a lone surrogate in jsonb. */
 const isUnstorable = (err: { code?: string }): boolean => /^(22021|22P05|22P02)$/.test(err.code ?? '');

@@ -40,6 +40,7 @@ const environment = z.object({
   LONGHAUL_MCP_COMMANDS: z.enum(['on', 'off']).default('on'),
   LONGHAUL_WORKSPACES_DIR: optional,
   LONGHAUL_WORKER_NAME: z.string().min(1).max(200).optional(),
+  LONGHAUL_BLOCKED_SECONDS: z.coerce.number().min(1).max(3600).default(30),
   LONGHAUL_QUEUES: queues.default([taskQueues.runs]),
   LONGHAUL_SCRIPTED_MODEL_URL: z.url().optional(),
   LONGHAUL_SCRIPTED_MODEL_PORT: port.default(0),
@@ -72,6 +73,8 @@ export interface Config {
   mcpCommands: boolean;
   workspacesDir: string;
   workerName: string;
+  /** A worker whose process gives way to nothing for so long ends, in milliseconds. */
+  blockedMs: number;
   /** Task queues that a worker polls: `runs`, and those that tools name. */
   queues: string[];
   scriptedModelUrl: string | undefined;
@@ -115,6 +118,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
         ? path.join(dataDir, 'workspaces')
         : path.resolve(e.LONGHAUL_WORKSPACES_DIR),
     workerName: e.LONGHAUL_WORKER_NAME ?? hostname(),
+    blockedMs: e.LONGHAUL_BLOCKED_SECONDS * 1000,
     queues: e.LONGHAUL_QUEUES,
     scriptedModelUrl: e.LONGHAUL_SCRIPTED_MODEL_URL,
     scriptedModelPort: e.LONGHAUL_SCRIPTED_MODEL_PORT,

@@ -26,6 +26,7 @@ import { isGone, thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
 import { secretsOf } from './secrets.js';
 import { temporalLogger } from './temporalLogger.js';
+import { startWatchdog } from './watchdog.js';
 
 async function main(): Promise<void> {
   const config = loadConfig();
@@ -87,6 +88,7 @@ async function main(): Promise<void> {
   const running = Promise.all(workers.map((worker) => worker.run()));
   log.info({ queues, tools: tools.offered().length, pid: process.pid }, 'ready');
   const house = keepHouse(deps, [orphanedWorkspaces({ ...deps, host: hostname() })]);
+  startWatchdog(config.blockedMs);
   stopOnSignals(workers, log);
   await running;
   await house.stop();
