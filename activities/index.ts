@@ -1,10 +1,13 @@
 // All activities with their dependencies bound. The return type is what workflows proxy; the names are in history.
 import type { StepInput, ToolCallInput } from '../contracts/agentRun.js';
+import type { CompensateInput } from '../contracts/undo.js';
 import { callModel } from './callModel.js';
 import { type CloseRunInput, closeRun } from './closeRun.js';
 import type { Deps } from './deps.js';
 import { executeTool, executeToolLocally } from './executeTool.js';
 import { type CheckEditInput, checkEdit } from './checkEdit.js';
+import { compensateCall } from './compensateCall.js';
+import { finishUndo } from './finishUndo.js';
 import { pinTools } from './pinTools.js';
 import { type RecordDecisionInput, recordDecision } from './recordDecision.js';
 import { type RecordNoticeInput, recordNotice } from './recordNotice.js';
@@ -24,6 +27,8 @@ export function createActivities(deps: Deps) {
     callModel: (input: StepInput) => callModel(deps, input),
     executeTool: (input: ToolCallInput) => executeTool(deps, input),
     executeToolLocally: (input: ToolCallInput, toolName: string) => executeToolLocally(deps, input, toolName),
+    compensateCall: (input: CompensateInput) => compensateCall(deps, input),
+    finishUndo: (input: { agentRunId: string; number: number }) => finishUndo(deps, input),
     pinTools: (input: { agentRunId: string }) => pinTools(deps, input),
     requestApproval: (input: RequestApprovalInput) => requestApproval(deps, input),
     checkEdit: (input: CheckEditInput) => checkEdit(deps, input),

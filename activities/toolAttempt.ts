@@ -57,7 +57,7 @@ async function run(deps: Deps, input: ToolCallInput, claim: Claim, driver: Stopp
   if (driver.signal.aborted && claim.tool.effect !== 'irreversible') {
     return { kind: 'unavailable', text: `${claim.tool.name} was stopped before it started.` };
   }
-  const context = toolContext(deps, input, claim, driver);
+  const context = contextOf(deps, input, claim, driver);
   if (claim.recheck && executor.reconcile) {
     const found = await reconcile(executor, context, claim);
     if (found && (found.kind === 'result' || !claim.vouched)) return found;
@@ -151,11 +151,12 @@ const editNote = ({ arguments: args }: Claim): ContentBlock => ({
   text: `(A person changed the arguments before this ran, to ${JSON.stringify(args)}.)`,
 });
 
-function toolContext(
+/** What a tool is given, for a call or for taking one back. */
+export function contextOf(
   deps: Deps,
   { agentRunId, step, toolCallId }: ToolCallInput,
-  claim: Claim,
-  driver: Stoppable,
+  claim: { idempotencyKey: string; agentName: string; tool: { name: string } },
+  driver: { signal: AbortSignal },
 ): ToolContext {
   return {
     idempotencyKey: claim.idempotencyKey,

@@ -116,7 +116,7 @@ async function alreadyDecided({ pool }: ApiDeps, row: ApprovalRow): Promise<Prob
   });
 }
 
-async function checkSeparation({ pool }: ApiDeps, key: KeyRow, run: RunRow): Promise<void> {
+export async function checkSeparation({ pool }: ApiDeps, key: KeyRow, run: RunRow): Promise<void> {
   const agent = await findAgentVersion(pool, run.tenantId, run.agentName, run.agentVersion);
   if (agent?.definition.approvals.separationOfDuty && run.createdBy.id === key.id) {
     throw new Problem(

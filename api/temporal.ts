@@ -12,6 +12,7 @@ import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common
 import type { AgentRunInput, ApprovalDecision, ControlLimits } from '../contracts/agentRun.js';
 import { type UpdateRefusal, updateRefusals } from '../contracts/failures.js';
 import { workflowIdOf } from '../contracts/ids.js';
+import { UNDO_WORKFLOW_TYPE, type UndoInput, undoWorkflowIdOf } from '../contracts/undo.js';
 import { taskQueues } from '../contracts/queues.js';
 import { WORKFLOW_TYPE, searchAttributes } from '../workflows/protocol.js';
 
@@ -38,6 +39,8 @@ export interface RunWorkflows {
   pause(agentRunId: string, by: string): Promise<UpdateAnswer>;
   resume(agentRunId: string, by: string, limits: ControlLimits): Promise<UpdateAnswer>;
   raiseLimits(agentRunId: string, limits: ControlLimits): Promise<UpdateAnswer>;
+  /** Starts the workflow that takes calls back, unless it is under way. */
+  startUndo(input: UndoInput): Promise<void>;
   isReachable(): Promise<boolean>;
 }
 
@@ -101,6 +104,19 @@ export function createRunWorkflows(client: Client): RunWorkflows {
           await setTimeout(PREVIOUS_POLL_MS);
         }
       });
+    },
+    async startUndo(input) {
+      const options: WorkflowStartOptions = {
+        workflowId: undoWorkflowIdOf(input.agentRunId, input.number),
+        taskQueue: taskQueues.runs,
+        args: [input],
+        // Calls that were taken back are known by their rows: a second execution passes them by.
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+        staticSummary: `undo of ${input.agentRunId}`,
+      };
+      await inTime(() => client.workflow.start(UNDO_WORKFLOW_TYPE, options));
     },
     async cancel(agentRunId) {
       try {

@@ -24,6 +24,7 @@ import { addSettle } from './commands/settle.js';
 import { addShow } from './commands/show.js';
 import { addSteps } from './commands/steps.js';
 import { addTools } from './commands/tools.js';
+import { addUndo } from './commands/undo.js';
 import { addWatch } from './commands/watch.js';
 import { renderError } from './errors.js';
 import { type Io, processIo } from './io.js';
@@ -93,6 +94,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addPause,
   addResume,
   addCancel,
+  addUndo,
   addAgents,
   addTools,
   addMcp,

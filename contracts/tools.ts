@@ -36,6 +36,8 @@ export const httpBinding = z.strictObject({
   /** With effect `reconcilable`: where the service says what became of a key. */
   reconcileUrl: httpUrl.optional(),
   reconcileMethod: z.enum(['GET', 'POST']).optional(),
+  /** Takes a call back: it is posted the arguments and the result, under a key of its own. */
+  undoUrl: httpUrl.optional(),
 });
 
 /** Where a tool's code is: in Longhaul, behind HTTP, in the user's module, with whoever started the run, or an MCP server. */
@@ -67,6 +69,8 @@ export const toolDefinition = z.object({
   /** Task queue of the workers that have this tool (LONGHAUL_QUEUES); absent: of those that run the agents. */
   queue: z.string().optional(),
   http: httpBinding.optional(),
+  /** Its code can take a call back. */
+  compensates: z.boolean().optional(),
   mcp: mcpBinding.optional(),
   /** Of http_request: what it may ask. */
   httpRequest: httpRequestSettings.optional(),

@@ -42,6 +42,10 @@ export const messageIdOf = (agentRunId: string, idempotencyKey: string): string 
 /** The same in every attempt of a call, and different for every other call. */
 export const idempotencyKeyOf = (agentRunId: string, toolCallId: string): string => `${agentRunId}:${toolCallId}`;
 
+/** Of taking that call back. */
+export const undoKeyOf = (agentRunId: string, toolCallId: string): string =>
+  `${idempotencyKeyOf(agentRunId, toolCallId)}:undo`;
+
 /** The same for every attempt, so a question is asked once. */
 export const approvalIdOf = (agentRunId: string, toolCallId: string): string =>
   derivedApprovalId(`${agentRunId}:${toolCallId}`);

@@ -12,6 +12,7 @@ import { oldIdempotencyKeys } from './oldIdempotencyKeys.js';
 import { runsWithoutWorkflow } from './runsWithoutWorkflow.js';
 import type { Sweep } from './sweep.js';
 import { createTemporalView } from './temporalView.js';
+import { undosWithoutWorkflow } from './undosWithoutWorkflow.js';
 import { workflowsWithoutRun } from './workflowsWithoutRun.js';
 
 export function apiSweeps(deps: {
@@ -24,6 +25,7 @@ export function apiSweeps(deps: {
   const all = { ...deps, temporal: createTemporalView(deps.client) };
   return [
     runsWithoutWorkflow(all),
+    undosWithoutWorkflow(all),
     lostCancellations(all),
     terminatedWorkflows(all),
     runsWithLostWorkflow(all),

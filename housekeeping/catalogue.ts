@@ -11,6 +11,10 @@ export const catalogue = {
     what: 'starts the workflow of runs that were stored and have none',
     everyMs: 2000,
   },
+  'undos-without-workflow': {
+    what: 'starts the workflow of undos that were approved and are not finished',
+    everyMs: 5000,
+  },
   'lost-cancellations': {
     what: 'cancels workflows that did not hear that their run was cancelled',
     everyMs: 10_000,

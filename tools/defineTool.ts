@@ -11,7 +11,7 @@ import {
 } from '../contracts/tools.js';
 import { nearest } from '../harness/nearest.js';
 import { compileSchema } from '../harness/policy/checkArguments.js';
-import { type Reconciled, type ToolContext, ToolError, type ToolExecutor } from './execution.js';
+import { type CompletedCall, type Reconciled, type ToolContext, ToolError, type ToolExecutor } from './execution.js';
 import { jsonSchemaOf } from './inputSchema.js';
 import { resultOf } from './result.js';
 
@@ -43,6 +43,8 @@ export interface ToolSpec<I extends Input> {
   execute(args: ToolArguments<I>, ctx: ToolContext): ToolReturn;
   /** For `reconcilable` tools: asks the destination what became of a key. */
   reconcile?: (idempotencyKey: string, ctx: ToolContext) => Promise<Reconciled>;
+  /** Takes a call back, when a person undoes the run. May be asked again under the same key; throws when it cannot. */
+  compensate?: (call: CompletedCall, ctx: ToolContext) => ToolReturn;
 }
 
 const FIELDS: readonly (keyof ToolSpec<Input>)[] = [
@@ -58,6 +60,7 @@ const FIELDS: readonly (keyof ToolSpec<Input>)[] = [
   'queue',
   'execute',
   'reconcile',
+  'compensate',
 ];
 
 /** Marks tools across copies of this package. */
@@ -78,6 +81,7 @@ export function defineTool<I extends Input>(spec: ToolSpec<I>): DefinedTool {
       [BRAND]: true,
       definition,
       ...(spec.reconcile === undefined ? {} : { reconcile: spec.reconcile }),
+      ...compensation(spec),
       async execute(args, ctx) {
         const given = schema ? await parsed(schema, args) : args;
         return resultOf(await spec.execute(given as ToolArguments<I>, ctx));
@@ -86,6 +90,11 @@ export function defineTool<I extends Input>(spec: ToolSpec<I>): DefinedTool {
   } catch (err) {
     throw new TypeError(`defineTool ${JSON.stringify(spec.name)}: ${(err as Error).message}`, { cause: err });
   }
+}
+
+function compensation<I extends Input>({ compensate }: ToolSpec<I>): Pick<ToolExecutor, 'compensate'> {
+  if (compensate === undefined) return {};
+  return { compensate: async (call, ctx) => resultOf(await compensate(call, ctx)) };
 }
 
 // Not by class: the module's zod may be another copy than ours.
@@ -113,6 +122,7 @@ function definitionOf<I extends Input>(spec: ToolSpec<I>, input: JsonSchema): To
     timeoutMs: spec.timeout === undefined ? toolDefaults.timeoutMs : durationMs(spec.timeout),
     maxAttempts: spec.attempts ?? toolDefaults.maxAttempts,
     source: 'module',
+    ...(spec.compensate === undefined ? {} : { compensates: true }),
     ...(spec.queue === undefined ? {} : { queue: spec.queue }),
   });
   if (!made.success) {
@@ -120,6 +130,7 @@ function definitionOf<I extends Input>(spec: ToolSpec<I>, input: JsonSchema): To
     throw new TypeError(`${specField(issue?.path)}: ${issue?.message}`);
   }
   checkTogether(made.data, spec.reconcile);
+  checkCompensate(made.data, spec.compensate);
   return made.data;
 }
 
@@ -153,6 +164,12 @@ function checkTogether(tool: ToolDefinition, reconcile: unknown): void {
         : `reconcile is for effect reconcilable; this tool is ${tool.effect}`,
     );
   }
+}
+
+function checkCompensate({ effect }: ToolDefinition, compensate: unknown): void {
+  if (compensate === undefined) return;
+  if (typeof compensate !== 'function') throw new TypeError('compensate must be a function');
+  if (effect === 'read') throw new TypeError('compensate takes an effect back; this tool is read');
 }
 
 async function parsed(schema: z.ZodType, args: unknown): Promise<unknown> {

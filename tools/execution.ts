@@ -32,10 +32,19 @@ export interface ToolContext {
 /** What became of an idempotency key, asked at the destination. */
 export type Reconciled = { happened: true; result: unknown } | { happened: false } | 'unknown';
 
+/** A call that is to be taken back. */
+export interface CompletedCall {
+  arguments: unknown;
+  /** JSON where the tool returned some, else its text. */
+  result: unknown;
+}
+
 export interface ToolExecutor {
   definition: ToolDefinition;
   execute(args: unknown, ctx: ToolContext): Promise<ToolResult>;
   reconcile?: (idempotencyKey: string, ctx: ToolContext) => Promise<Reconciled>;
+  /** Takes a call back; may be asked again under the same key. */
+  compensate?: (call: CompletedCall, ctx: ToolContext) => Promise<ToolResult | undefined>;
 }
 
 /** Thrown by a tool: an error result for the model, with this text. The call is not tried again. */

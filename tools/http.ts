@@ -1,6 +1,6 @@
 // HTTP tools: the arguments are posted with an idempotency key and a signature; the status says what became of it.
 import type { ToolDefinition } from '../contracts/tools.js';
-import type { Reconciled, ToolContext, ToolExecutor } from './execution.js';
+import type { CompletedCall, Reconciled, ToolContext, ToolExecutor } from './execution.js';
 import { sendToolRequest } from './httpRequest.js';
 import { MAX_RESULT_BYTES, type ToolResult } from './result.js';
 
@@ -12,6 +12,9 @@ export function httpExecutor(definition: ToolDefinition): ToolExecutor {
   return {
     definition,
     ...(definition.effect === 'reconcilable' ? { reconcile: (key, ctx) => reconcile(http, key, ctx) } : {}),
+    ...(http.undoUrl === undefined
+      ? {}
+      : { compensate: (call, ctx) => compensate(http, http.undoUrl as string, call, ctx) }),
     async execute(args, ctx) {
       const body = JSON.stringify({ arguments: args, ...originOf(ctx) });
       return resultOf(
@@ -35,6 +38,13 @@ function resultOf({ status, text }: { status: number; text: string | undefined }
   }
   if (status >= 200 && status < 300) return { content: text };
   return { content: `HTTP ${status}${text === '' ? '' : `: ${text}`}`, isError: true };
+}
+
+/** 2xx: it is taken back. Any other answer says why not. */
+async function compensate(http: Http, url: string, call: CompletedCall, ctx: ToolContext): Promise<ToolResult> {
+  const body = JSON.stringify({ ...call, ...originOf(ctx) });
+  const { secret, headers } = http;
+  return resultOf(await sendToolRequest({ url, method: 'POST', body, secret, headers }, ctx));
 }
 
 /**

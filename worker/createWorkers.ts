@@ -25,7 +25,7 @@ export async function createWorkers(
   deps: Deps,
   workerId: string,
 ): Promise<Worker[]> {
-  const { callModel, executeTool, executeToolLocally, pinTools, ...rows } = createActivities(deps);
+  const { callModel, executeTool, executeToolLocally, pinTools, compensateCall, ...rows } = createActivities(deps);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporalNamespace,
@@ -43,13 +43,13 @@ export async function createWorkers(
       ...common,
       taskQueue: taskQueues.runs,
       workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
-      activities: { callModel, executeTool, executeToolLocally, pinTools },
+      activities: { callModel, executeTool, executeToolLocally, pinTools, compensateCall },
       // After a dead worker, its sticky queue is waited for this long before another takes the run over.
       stickyQueueScheduleToStartTimeout: '2 seconds',
     }),
     Worker.create({ ...common, taskQueue: taskQueues.rows, activities: rows }),
   ];
   const tools = (taskQueue: string): Promise<Worker> =>
-    Worker.create({ ...common, taskQueue, activities: { executeTool } });
+    Worker.create({ ...common, taskQueue, activities: { executeTool, compensateCall } });
   return Promise.all(config.queues.flatMap((queue) => (queue === taskQueues.runs ? runs() : [tools(queue)])));
 }

@@ -35,11 +35,11 @@ export function secretsOf(redactor: Redactor, log: Logger): Secrets {
   };
   return {
     read: (name) => read(name, 'secret'),
-    learn({ tools, canaries = [] }) {
+    learn({ tools, mcp, canaries = [] }) {
       const names = tools.flatMap((tool) =>
         typeof tool !== 'string' && 'http' in tool && tool.http.secret !== undefined ? [tool.http.secret] : [],
       );
-      for (const name of [...names, ...secretsIn(JSON.stringify(tools))]) learned(name);
+      for (const name of [...names, ...secretsIn(JSON.stringify([tools, mcp]))]) learned(name);
       for (const name of canaries) {
         if (learned(name, 'canary') === undefined) warn(name, `the canary ${name} is not set on this worker`);
       }

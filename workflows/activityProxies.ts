@@ -12,6 +12,7 @@ import {
 import type { CallModelResult, StepInput, ToolCallControl, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import type { CloseRunInput } from '../activities/closeRun.js';
 import type { RecordSignalsInput } from '../activities/signals.js';
+import type { CompensateInput, UndoInput } from '../contracts/undo.js';
 import type { createActivities } from '../activities/index.js';
 import type { RecordDecisionInput } from '../activities/recordDecision.js';
 import type { RecordNoticeInput } from '../activities/recordNotice.js';
@@ -60,7 +61,17 @@ const servers = proxyActivities<Pick<Activities, 'pinTools'>>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'executeToolLocally' | 'pinTools'>>({
+const undo = proxyActivities<Pick<Activities, 'compensateCall'>>({
+  startToCloseTimeout: '10 minutes', // replaced by each tool's own timeout
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  // Unlimited here: attempts are counted in the row, and the last one says that it failed.
+  retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '60 seconds' },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+const rows = proxyActivities<
+  Omit<Activities, 'callModel' | 'executeTool' | 'executeToolLocally' | 'pinTools' | 'compensateCall'>
+>({
   taskQueue: taskQueues.rows,
   startToCloseTimeout: '10 seconds', // one transaction; longer than the pool waits for a connection is a dead worker
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
@@ -68,6 +79,7 @@ const rows = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'exe
 });
 
 export const { pinTools } = servers;
+export const { finishUndo } = rows;
 export const { checkEdit, recordWait, recordPause, recordIgnoredSignal, queueMessage } = rows;
 
 export const recordSignals = (input: RecordSignalsInput) =>
@@ -90,6 +102,16 @@ export const closeRun = (input: CloseRunInput) =>
 
 export const callModel = (step: StepInput): Promise<CallModelResult> =>
   model.callModel.executeWithOptions({ summary: `step ${step.step}` }, [step]);
+
+export const compensateCall = (input: CompensateInput, call: UndoInput['calls'][number]): Promise<void> =>
+  undo.compensateCall.executeWithOptions(
+    {
+      summary: `take back ${call.tool}`,
+      taskQueue: call.queue ?? taskQueues.runs,
+      startToCloseTimeout: call.timeoutMs + TOOL_MARGIN_MS,
+    },
+    [input],
+  );
 
 /** A short read runs within the workflow task: half the price of a step. What that cannot finish is an activity. */
 export async function executeTool(call: ToolCallControl, input: ToolCallInput): Promise<ToolCallEnd> {

@@ -9,6 +9,7 @@ import { appendEvents } from '../../db/events.js';
 import { findQueuedMessage, queueMessage } from '../../db/messages.js';
 import { withTransaction } from '../../db/pool.js';
 import { type RunRow, findRun, lockRun, reopenRun, setCancelRequested, setRunLimits } from '../../db/runs.js';
+import { lastUndo } from '../../db/undos.js';
 import { liveWorkers } from '../../db/workers.js';
 import { sha256Hex } from '../../harness/canonical.js';
 import { messageIdOf, newMessageId } from '../../harness/ids.js';
@@ -197,6 +198,8 @@ async function reopen(
     if (!resumable(run)) throw new Problem('run-not-resumable', `The run is ${run.status} now.`);
     if (run.erasedAt !== null)
       throw new Problem('content-erased', 'The content of the run was erased; it cannot go on.');
+    if ((await lastUndo(tx, id))?.finishedAt === null)
+      throw new Problem('undo-running', 'The run is being undone; resume it when that is finished.');
     const limits = newLimits(run, asked);
     const exhausted = limitInTheWay({ ...run, ...limits });
     if (exhausted !== undefined) throw new Problem('run-not-resumable', exhausted);

@@ -109,6 +109,18 @@ export function describeEvent(
       const to = text(event, 'to');
       return style.yellow(`${history.call(event)}  escalated${to ? ` to ${to}` : ''}; it expires ${expiryOf(event)}`);
     }
+    case 'undo.approved': {
+      const ids = Array.isArray(data['toolCallIds']) ? data['toolCallIds'].length : 0;
+      return style.yellow(`undo of ${plural(ids, 'call')} approved${by}`);
+    }
+    case 'tool.compensating':
+      return verbose || attempt > 1 ? `taking back ${history.call(event)} (attempt ${attempt})` : undefined;
+    case 'tool.compensated':
+      return text(event, 'outcome') === 'undone'
+        ? style.green(`taken back: ${history.call(event)}`)
+        : style.red(`not taken back: ${history.call(event)}`);
+    case 'undo.finished':
+      return 'undo finished';
     case 'tools.pinned': {
       const held = Array.isArray(data['held']) ? data['held'].length : 0;
       const tools = Array.isArray(data['tools']) ? data['tools'].length : 0;

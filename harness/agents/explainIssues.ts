@@ -119,7 +119,7 @@ function named(value: unknown): string {
   return `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
-const HTTP = ['url', 'secret', 'headers', 'reconcileUrl', 'reconcileMethod'];
+const HTTP = ['url', 'secret', 'headers', 'reconcileUrl', 'reconcileMethod', 'undoUrl'];
 const ALLOW = ['url', 'methods', 'headers', 'private'];
 const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
 const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client', 'allow', 'redirects', 'responseBytes'];
