@@ -252,16 +252,16 @@ test('a key of our own API is known by its form', async () => {
 
 test('what a signal brings is cleaned before it is stored', async () => {
   await service.model.putScript(
-    scriptOf('signalled', [{ reply: [{ tool: 'ask_person', input: { question: 'Which?' } }] }, done()]),
+    scriptOf('signalled', [{ reply: [{ tool: 'take', input: { text: 'hello' } }] }, done()]),
   );
-  await api.putAgent(agent('signalled'));
+  await api.putAgent(agent('signalled', { approve: [{ tool: 'take' }] }));
   const { id } = await api.startRun('signalled');
   const question = await api.firstApproval(id);
   const handle = service.temporal.workflow.getHandle(`agent-run-${id}`);
-  await handle.signal('approve', { approvalId: 'apr_unknown', message: values[11] });
   await handle.signal('message', { content: `take ${values[11]}` });
-  await api.decide(question, 'respond', { message: 'this one' });
+  await handle.signal('reject', { approvalId: question.id, message: `no, ${values[11]}` });
   await api.ended(id);
+  expect(await answersText(id)).toContain('They said: no, [redacted:PLANTED_11_SECRET]');
   expect(await databaseText()).not.toContain(values[11]);
 });
 
