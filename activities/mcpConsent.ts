@@ -24,7 +24,7 @@ export async function withoutConsent(
   const { server } = mcp.connection;
   let now: McpDefinition | undefined;
   try {
-    const listed = await deps.tools.mcp.list(mcp.connection, useOf(context));
+    const listed = deps.redactor.json(await deps.tools.mcp.list(mcp.connection, useOf(context))).value;
     now = listed.find((definition) => definition.name === mcp.tool);
   } catch (err) {
     if (!(err instanceof McpUnreachable)) throw err;

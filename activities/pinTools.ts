@@ -63,7 +63,8 @@ export async function pinTools(deps: Deps, { agentRunId }: { agentRunId: string 
 async function listOf(deps: Deps, run: RunRow, server: McpServer, signal: AbortSignal): Promise<McpDefinition[]> {
   try {
     const use = { runId: run.id, secrets: secretOf(deps), signal };
-    return await deps.tools.mcp.list(connectionOf(server), use);
+    // A server knows what it was given, and its words are shown to the model.
+    return deps.redactor.json(await deps.tools.mcp.list(connectionOf(server), use)).value;
   } catch (err) {
     if (!(err instanceof McpUnreachable)) throw err;
     throw ApplicationFailure.create({ type: 'McpServerUnreachable', message: err.message, category: 'BENIGN' });

@@ -14,12 +14,24 @@ export class AuditEffects {
     if (type === 'run.created') {
       this.agent = { agent: text(data['agent']), agentVersion: text(data['agentVersion']) };
       this.startedBy = actor;
-    } else if (type === 'tool.started' && toolCallId !== undefined) {
-      this.effects.push(this.effectOf(event, toolCallId));
-    } else if (type === 'tool.returned' && toolCallId !== undefined) {
-      const began = this.effects.findLast((effect) => effect.toolCallId === toolCallId);
-      if (began) began.outcome = text(data['outcome']);
+      return;
     }
+    if (toolCallId === undefined) return;
+    if (type === 'tool.started') this.effects.push(this.effectOf(event, toolCallId, {}));
+    // A person has approved the plan; its effect is whatever the tool does to take a call back.
+    else if (type === 'tool.compensating') {
+      const of = { effect: 'compensation', rule: 'undo' };
+      this.effects.push(this.effectOf(event, toolCallId, of));
+    } else if (type === 'tool.returned' || type === 'tool.result_late') {
+      this.ended(toolCallId, (effect) => effect !== 'compensation', data);
+    } else if (type === 'tool.compensated') {
+      this.ended(toolCallId, (effect) => effect === 'compensation', data);
+    }
+  }
+
+  private ended(toolCallId: string, isMeant: (effect: string) => boolean, data: RunEvent['data']): void {
+    const began = this.effects.findLast((one) => one.toolCallId === toolCallId && isMeant(one.effect));
+    if (began) began.outcome = text(data['outcome']);
   }
 
   /** In the order in which they began. */
@@ -27,7 +39,11 @@ export class AuditEffects {
     return this.effects;
   }
 
-  private effectOf({ seq, at, step, data }: RunEvent, toolCallId: string): AuditEffect {
+  private effectOf(
+    { seq, at, step, data }: RunEvent,
+    toolCallId: string,
+    of: { effect?: string; rule?: string },
+  ): AuditEffect {
     const approvers = (data['approvers'] ?? (data['approvedBy'] ? [data['approvedBy']] : [])) as Actor[];
     return {
       runId: this.runId,
@@ -38,8 +54,8 @@ export class AuditEffects {
       ...(step === undefined ? {} : { step }),
       toolCallId,
       tool: text(data['tool']),
-      effect: text(data['effect']),
-      rule: text(data['rule']),
+      effect: of.effect ?? text(data['effect']),
+      rule: of.rule ?? text(data['rule']),
       argumentsDigest: text(data['argumentsDigest']),
       attempt: Number(data['attempt'] ?? 1),
       approvers,

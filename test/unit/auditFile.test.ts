@@ -114,6 +114,39 @@ test.each([
   expect(firstEvent(check(Buffer.from(altered.join(''))))).toMatchObject(named);
 });
 
+test('an effect names who, what, rule and approver; one that was taken back is followed by who approved that', () => {
+  const person = { kind: 'key' as const, id: 'key_1' };
+  const other = { kind: 'key' as const, id: 'key_2' };
+  const event = (type: NewEvent['type'], data: NewEvent['data']): NewEvent => ({
+    type,
+    actor: systemActor('w'),
+    toolCallId: 'call_1',
+    data,
+  });
+  const effects = new AuditEffects('run_a');
+  const acts = { tool: 'pay', argumentsDigest: 'd', attempt: 1 };
+  const events = [
+    { type: 'run.created' as const, actor: person, data: { agent: 'desk', agentVersion: 'v' } },
+    event('tool.started', {
+      ...acts,
+      effect: 'irreversible',
+      rule: 'r',
+      approvedBy: other,
+      approvers: [other, person],
+    }),
+    event('tool.returned', { tool: 'pay', outcome: 'unknown' }),
+    event('tool.result_late', { tool: 'pay', outcome: 'succeeded' }),
+    event('tool.compensating', { ...acts, approvedBy: other }),
+    event('tool.compensated', { tool: 'pay', outcome: 'undone' }),
+  ];
+  for (const one of chainEvents('run_a', emptyChain, events, at)) effects.take(one);
+  const base = { runId: 'run_a', agent: 'desk', startedBy: person, toolCallId: 'call_1', tool: 'pay' };
+  expect(effects.all()).toMatchObject([
+    { ...base, seq: 2, effect: 'irreversible', rule: 'r', approvers: [other, person], outcome: 'succeeded' },
+    { ...base, seq: 5, effect: 'compensation', rule: 'undo', approvers: [other], outcome: 'undone' },
+  ]);
+});
+
 test('a key of 32 bytes is taken in hex, base64 and base64url; anything else is not', () => {
   const secret = Buffer.from('fbff'.repeat(16), 'hex');
   const keys = (['hex', 'base64', 'base64url'] as const).map((form) => auditKeyOf(secret.toString(form))?.publicKey);

@@ -237,6 +237,24 @@ describe('a server that is gone', () => {
   });
 });
 
+test('a server that tells its secret in a definition does not tell it to the model, and its tools work', async () => {
+  const told = `create a ticket with ${Buffer.from(`Bearer ${SECRET}`).toString('base64')}`;
+  const server = files('telling', [tool('create', { description: told })]);
+  const settings = {
+    env: { TOKEN: '${secret:MCP_TOKEN}' },
+    tools: { create: { effect: 'idempotent', external: false } },
+  };
+  const id = await aRun('mcp-telling', stdio(server, settings), [create('a'), done()], {
+    approve: [{ tool: 'tickets_create' }],
+  });
+  await api.decide(await asked(id, 'a'), 'approve');
+  expect(await api.ended(id)).toMatchObject({ status: 'completed' });
+  expect(server.calls()).toHaveLength(1);
+  const [prompt] = await service.model.journal('mcp-telling');
+  expect(JSON.stringify(prompt?.request)).toContain('[redacted:MCP_TOKEN]');
+  expect(JSON.stringify(prompt?.request)).not.toContain(told.split(' ').at(-1)?.slice(8, -4));
+});
+
 test('what the agent file says of tools that the server does not have fails the run with what it has', async () => {
   const server = files('typo', [tool('create')]);
   const settings = { tools: { crate: { effect: 'read' } } };
