@@ -75,6 +75,25 @@ test('a worker killed while a reply comes in: the lost attempt is on the bill an
   expect(Number(lost[0]?.data['costUsd'])).toBeGreaterThan(0);
 });
 
+test('a worker that stands still in a model call and wakes with its reply: the other reply stands, both are on the bill', async () => {
+  await service.model.holdAt({ name: 'froze', script: 'froze', turn: 0, at: 'beforeStop' });
+  const id = await aRun('froze', [done(LONG)]);
+  await service.model.waitForHold('froze');
+  await noted(id);
+  process.kill(worker.pid, 'SIGSTOP');
+  const other = await service.startWorker();
+  expect(await api.ended(id, 90_000)).toMatchObject({ status: 'completed', steps: 1 });
+  await service.model.release('froze');
+  process.kill(worker.pid, 'SIGCONT');
+  await waitFor('the reply of the first to be on the bill', async () => {
+    const { ours, theirs } = await bothBills('froze', id);
+    return theirs.calls === 2 && JSON.stringify(ours) === JSON.stringify(theirs);
+  });
+  expect(await api.run(id)).toMatchObject({ status: 'completed', steps: 1, usage: { modelCalls: 2 } });
+  expect((await api.events(id)).filter((e) => e.type === 'model.replied')).toHaveLength(1);
+  await other.stop();
+}, 180_000);
+
 test('a run that is cancelled before another attempt could be made is billed for the lost one', async () => {
   await service.model.holdAt({ name: 'gone', script: 'gone', turn: 0, at: 'afterFirstDelta' });
   const id = await aRun('gone', [done(LONG)]);
