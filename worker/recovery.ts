@@ -118,7 +118,7 @@ const BEATING: ReadonlySet<string> = new Set(['callModel', 'executeTool']);
  * A call that is silent for longer is left to its heartbeat's time-out, which is near. A call is handed back by its id
  * alone, so after that it would be another worker's new attempt that is ended.
  */
-const TOO_LATE_MS = 4500;
+const TOO_LATE_MS = 5500;
 
 /** Ids of the dead worker's calls in flight. */
 async function lostCalls({ client }: RecoveryOptions, peer: PeerWorker, agentRunId: string): Promise<string[]> {

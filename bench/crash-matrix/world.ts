@@ -46,7 +46,7 @@ export async function startWorld(closing: Closing): Promise<World> {
   closing.add(() => sink.close());
   const logFile = path.join(dataDir, 'processes.log');
   const log = createWriteStream(logFile);
-  mkdirSync(path.join(dataDir, 'scripts'));
+  for (const folder of ['scripts', 'agents']) mkdirSync(path.join(dataDir, folder));
   const services = await startServices({
     config: loadConfig({
       LONGHAUL_DATA_DIR: dataDir,
