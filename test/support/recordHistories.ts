@@ -3,6 +3,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { type Undo, undoWorkflowIdOf } from '../../contracts/undo.js';
+import { waitFor } from '../../embedded/processes.js';
 import {
   ApiCaller,
   type TestService,
@@ -130,6 +132,19 @@ describe('histories', () => {
     await api.ok('POST', `/v1/runs/${elsewhere}/tool-results`, result);
     await keep('mcp-and-client', elsewhere);
     await server.close();
+
+    const undoable = sinkAgent('undo', sink.url) as unknown as { name: string; tools: { http: object }[] };
+    for (const tool of undoable.tools) Object.assign(tool.http, { undoUrl: `${sink.url}/charge` });
+    await service.model.putScript(
+      scriptOf('undo', [calls(['charge', { what: 'a' }], ['launch', { what: 'b' }]), done()]),
+    );
+    await api.putAgent(undoable);
+    const { id: toUndo } = await api.startRun('undo');
+    await api.ended(toUndo);
+    const undoOf = () => api.ok<Undo>('GET', `/v1/runs/${toUndo}/undo`);
+    await api.ok('POST', `/v1/runs/${toUndo}/undo`, { planDigest: (await undoOf()).plan.digest });
+    await waitFor('the undo', async () => (await undoOf()).last?.finishedAt);
+    write('undo', await service.temporal.workflow.getHandle(undoWorkflowIdOf(toUndo, 1)).fetchHistory());
 
     const pausedHold = sink.holdNext('/look');
     const paused = await aRun('paused', [look, done()]);

@@ -1,4 +1,5 @@
 // Which of the tools that an MCP server lists a run may use, and as what.
+import fc from 'fast-check';
 import { type McpDefinition, type McpServer, mcpServer } from '../../contracts/mcp.js';
 import { type KnownDefinition, mcpHash, pinTools } from '../../harness/mcp/pinTools.js';
 
@@ -91,6 +92,27 @@ describe('a tool that is not what was agreed to', () => {
     expect(held).toMatchObject([{ hash: mcpHash(changed), why: 'its definition has changed' }]);
   });
 
+  test('in anything at all is held, among hundreds of changes', () => {
+    const change = fc.record(
+      {
+        title: fc.string(),
+        description: fc.string(),
+        inputSchema: fc.dictionary(fc.string(), fc.jsonValue()).map((more) => ({ ...more, type: 'object' })),
+        outputSchema: fc.dictionary(fc.string(), fc.jsonValue()),
+        annotations: fc.dictionary(fc.string(), fc.jsonValue()),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(change, (more) => {
+        const changed = create(more);
+        const same = JSON.stringify(sorted(changed)) === JSON.stringify(sorted(create()));
+        expect(pin([changed], agreed(create())).tools).toHaveLength(same ? 1 : 0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test('is used once a person has agreed to it, and the old one again when it comes back', () => {
     const changed = create({ description: 'Create a ticket or an incident.' });
     expect(pin([changed], agreed(create(), changed)).tools).toHaveLength(1);
@@ -135,3 +157,12 @@ describe('a tool that cannot be used', () => {
     expect(held[0]?.why).toContain(why);
   });
 });
+
+/** The same text for the same JSON. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? 0 : value;
+  if (Array.isArray(value)) return value.map(sorted);
+  return Object.entries(value)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, inner]) => [name, sorted(inner)]);
+}

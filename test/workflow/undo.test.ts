@@ -229,6 +229,18 @@ test('a worker killed while it takes a call back: another asks again under the s
   expect(new Set(undosOf(id).map((p) => p.key)).size).toBe(2);
 });
 
+test('an undo whose workflow is gone is started again by housekeeping, and passes by what was taken back', async () => {
+  answers.set('desk', ['hang']);
+  const id = await aRun('undo-swept', [book('desk'), book('lamp'), done()]);
+  await approve(id, (await undoOf(id)).plan.digest);
+  await waitFor('the second request', async () => undosOf(id)[1]);
+  await service.temporal.workflow.getHandle(`undo-${id}-1`).terminate('by a test');
+  const { last } = await finished(id);
+  expect(last?.calls.map((c) => c.outcome)).toEqual(['undone', 'undone']);
+  expect(itemsOf(undosOf(id))).toEqual(['lamp', 'desk', 'desk']);
+  expect((await api.events(id)).filter((e) => e.type === 'undo.finished')).toHaveLength(1);
+});
+
 test('a run that is resumed afterwards is told what is gone, and is not resumed in the middle of it', async () => {
   answers.set('room', ['hang']);
   const id = await aRun('undo-resume', [book('room'), book('more'), done('so be it')], { limits: { maxSteps: 1 } });
