@@ -1,6 +1,6 @@
 // The audit of a tenant read from its beginning: to check it, or to write it out as lines.
 import type { AuditReport, Checkpoint } from '../contracts/audit.js';
-import { type AuditedEvent, type AuditedRun, eventsToAudit, runsToAudit } from '../db/auditLog.js';
+import { type AuditedEvent, type AuditedRun, eventsToAudit, headsToAudit, runsToAudit } from '../db/auditLog.js';
 import { readCheckpoints } from '../db/checkpoints.js';
 import { type Pool, withTransaction } from '../db/pool.js';
 import { AuditCheck } from '../harness/log/auditCheck.js';
@@ -51,7 +51,7 @@ export async function* exportAudit(
   let effects: AuditEffects | undefined;
   for await (const { run, event } of logOf(pool, { tenantId, runId })) {
     if (event) {
-      const { exact: _exact, ...stored } = event;
+      const { exact: _exact, runId: _run, ...stored } = event;
       effects ??= new AuditEffects(run.id);
       effects.take(stored);
       yield file.line({ kind: 'event', runId: run.id, ...stored });
@@ -73,35 +73,43 @@ async function* checkpointsOf(pool: Pool, tenantId: string): AsyncGenerator<Chec
 }
 
 /** Run after run its events, and then the run alone. */
-async function* logOf(
-  pool: Pool,
-  { tenantId, runId }: AuditScope,
-): AsyncGenerator<{ run: AuditedRun; event?: AuditedEvent }> {
+async function* logOf(pool: Pool, { tenantId, runId }: AuditScope): AsyncGenerator<Logged> {
   for (let afterId = ''; ;) {
-    const runs = await runsToAudit(pool, tenantId, { afterId, limit: RUNS_AT_ONCE, runId });
-    for (const { id } of runs) yield* logOfRun(pool, tenantId, id);
-    if (runs.length < RUNS_AT_ONCE) return;
-    afterId = runs.at(-1)?.id ?? afterId;
+    const ids = await runsToAudit(pool, tenantId, { afterId, limit: RUNS_AT_ONCE, runId });
+    yield* logOfRuns(pool, ids);
+    if (ids.length < RUNS_AT_ONCE) return;
+    afterId = ids.at(-1) ?? afterId;
   }
 }
 
-async function* logOfRun(
-  pool: Pool,
-  tenantId: string,
-  runId: string,
-): AsyncGenerator<{ run: AuditedRun; event?: AuditedEvent }> {
-  for (let after = 0; ;) {
-    // Row and events of one moment: the run may go on meanwhile.
-    const [[run], events] = await withTransaction(pool, async (tx) => {
-      await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-      return Promise.all([
-        runsToAudit(tx, tenantId, { afterId: '', limit: 1, runId }),
-        eventsToAudit(tx, runId, after, EVENTS_AT_ONCE),
-      ]);
-    });
-    if (!run) return;
-    for (const event of events) yield { run, event };
-    if (events.length < EVENTS_AT_ONCE) return yield { run };
-    after = events.at(-1)?.seq ?? after;
+type Logged = { run: AuditedRun; event?: AuditedEvent };
+
+async function* logOfRuns(pool: Pool, runIds: readonly string[]): AsyncGenerator<Logged> {
+  let rest = runIds;
+  let after = 0;
+  while (rest.length > 0) {
+    const { heads, events } = await readPage(pool, rest, after);
+    // Of the run with the last event of a full page there may be more; those before it are complete.
+    const unfinished = events.length === EVENTS_AT_ONCE ? events.at(-1) : undefined;
+    let next = 0;
+    for (const id of rest) {
+      const run = heads.get(id);
+      for (; events[next]?.runId === id; next++) if (run) yield { run, event: events[next] as AuditedEvent };
+      if (id === unfinished?.runId) break;
+      if (run) yield { run };
+    }
+    rest = unfinished ? rest.slice(rest.indexOf(unfinished.runId)) : [];
+    after = unfinished?.seq ?? 0;
   }
 }
+
+/** Rows and events of one moment: runs may go on meanwhile. */
+const readPage = (pool: Pool, runIds: readonly string[], after: number) =>
+  withTransaction(pool, async (tx) => {
+    await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    const [heads, events] = await Promise.all([
+      headsToAudit(tx, runIds),
+      eventsToAudit(tx, runIds, after, EVENTS_AT_ONCE),
+    ]);
+    return { heads, events };
+  });

@@ -12,18 +12,27 @@ export interface AuditedRun {
   lastHash: string;
 }
 
-/** Runs of a tenant in order of their ids, after `afterId`; or one of them. */
+/** Ids of a tenant's runs in order, after `afterId`; or one of them. */
 export async function runsToAudit(
   db: Queryable,
   tenantId: string,
   { afterId, limit, runId }: { afterId: string; limit: number; runId?: string | undefined },
-): Promise<AuditedRun[]> {
-  const { rows } = await db.query<AuditedRun>(
-    `SELECT id, last_seq "lastSeq", last_hash "lastHash" FROM agent_runs
+): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT id FROM agent_runs
      WHERE tenant_id = $1 AND id > $2 AND ($4::text IS NULL OR id = $4) ORDER BY id LIMIT $3`,
     [tenantId, afterId, limit, runId ?? null],
   );
-  return rows;
+  return rows.map((row) => row.id);
+}
+
+/** What the rows of these runs say of the ends of their logs. */
+export async function headsToAudit(db: Queryable, runIds: readonly string[]): Promise<Map<string, AuditedRun>> {
+  const { rows } = await db.query<AuditedRun>(
+    'SELECT id, last_seq "lastSeq", last_hash "lastHash" FROM agent_runs WHERE id = ANY ($1)',
+    [runIds],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 interface EventTexts extends Omit<RunEvent, 'actor' | 'data' | 'step' | 'toolCallId'> {
@@ -34,24 +43,26 @@ interface EventTexts extends Omit<RunEvent, 'actor' | 'data' | 'step' | 'toolCal
 }
 
 /** `exact: false`: its JSON is not as we write it, although it may mean the same. */
-export type AuditedEvent = RunEvent & { exact: boolean };
+export type AuditedEvent = RunEvent & { runId: string; exact: boolean };
 
-/** Events of a run numbered above `after`, in order, at most `limit`. */
+/** Events of these runs in order, from the first of them after number `after` on, at most `limit`. */
 export async function eventsToAudit(
   db: Queryable,
-  runId: string,
+  runIds: readonly string[],
   after: number,
   limit: number,
 ): Promise<AuditedEvent[]> {
-  const { rows } = await db.query<EventTexts>(
-    `SELECT seq, type, ${exactTime('at')} AS "at", actor::text actor, step, tool_call_id "toolCallId", data::text "data",
-       prev_hash "prevHash", hash
-     FROM events WHERE agent_run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
-    [runId, after, limit],
+  const { rows } = await db.query<EventTexts & { runId: string }>(
+    `SELECT agent_run_id "runId", seq, type, ${exactTime('at')} AS "at", actor::text actor, step,
+       tool_call_id "toolCallId", data::text "data", prev_hash "prevHash", hash
+     FROM events WHERE agent_run_id = ANY ($1) AND (agent_run_id, seq) > ($2, $3)
+     ORDER BY agent_run_id, seq LIMIT $4`,
+    [runIds, runIds[0] ?? '', after, limit],
   );
-  return rows.map(({ seq, type, at, actor, step, toolCallId, data, prevHash, hash }) => {
+  return rows.map(({ runId, seq, type, at, actor, step, toolCallId, data, prevHash, hash }) => {
     const parsed = { actor: JSON.parse(actor) as RunEvent['actor'], data: JSON.parse(data) as RunEvent['data'] };
     return {
+      runId,
       seq,
       type,
       at,

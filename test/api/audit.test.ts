@@ -373,3 +373,25 @@ describe('the key', () => {
     expect(keepAnchor(folder).last('default')).toEqual({ number: 7, hash: 'abc' });
   });
 });
+
+test('a log that is longer than what is read at once, and runs without events, are read whole', async () => {
+  const { pool } = api.deps;
+  const long = await aRunThatActed('call_10');
+  const types = Array.from({ length: 1200 }, (): EventType => 'run.paused');
+  await api.append(long, ...types);
+  // 120 more, without a log of their own, on both sides of it.
+  await pool.query(
+    `INSERT INTO agent_runs (id, tenant_id, agent_name, agent_version, tools, status, created_by, request_hash, max_steps,
+       max_tokens, max_cost_nano_usd, max_tool_calls, deadline, last_hash)
+     SELECT side || i, tenant_id, agent_name, agent_version, tools, 'queued', created_by, request_hash, max_steps, max_tokens,
+       max_cost_nano_usd, max_tool_calls, deadline, $2 FROM agent_runs, generate_series(1, 60) i, unnest(ARRAY['ra_', 'rz_']) side
+     WHERE id = $1`,
+    [long, GENESIS_HASH],
+  );
+  await signHeads(api.deps, 'default', { all: true });
+  const { rows } = await pool.query<{ n: number }>('SELECT count(*)::int n FROM events');
+  expect(await verify()).toMatchObject({ ok: true, events: rows[0]?.n, unsigned: 0 });
+  expect(check(await exported())).toMatchObject({ ok: true, events: rows[0]?.n, unsigned: 0 });
+  const report = await tampered((sql) => sql('DELETE FROM events WHERE agent_run_id = $1 AND seq = 1100', [long]));
+  expect(report.problems).toMatchObject([{ runId: long, seq: 1100 }]);
+});
