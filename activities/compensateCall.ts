@@ -44,7 +44,8 @@ async function begin(deps: Deps, input: CompensateInput) {
     await deps.agents.of(tx, run); // its secrets are known to this worker from here on
     const attempt = await beginCompensation(tx, input);
     if (attempt === undefined) return undefined;
-    const content = call.resultHash === null ? [] : await getJsonContent(tx, run.id, call.resultHash);
+    const resultHash = call.lateResultHash ?? call.resultHash;
+    const content = resultHash === null ? [] : await getJsonContent(tx, run.id, resultHash);
     const done: CompletedCall = {
       arguments: await getArguments(tx, run.id, call.id),
       result: resultIn(content as ContentBlock[]),

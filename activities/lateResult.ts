@@ -23,7 +23,13 @@ export async function keepLateResult(
   tx: PoolClient,
   run: RunRow,
   call: ToolCallRow,
-  late: { outcome: ToolOutcome; content: ContentBlock[]; isError: boolean; attempt: number },
+  late: {
+    outcome: ToolOutcome;
+    content: ContentBlock[];
+    isError: boolean;
+    attempt: number;
+    redacted?: readonly string[];
+  },
 ): Promise<ToolOutcome> {
   const known = call.outcome as ToolOutcome;
   const content = JSON.stringify(late.content);
@@ -47,6 +53,7 @@ export async function keepLateResult(
         attempt: late.attempt,
         settledAs: known,
         told,
+        ...(late.redacted?.length ? { redacted: [...late.redacted] } : {}),
       },
     },
   ]);

@@ -103,8 +103,8 @@ export async function endCompensation(
 /** Calls that may have changed something: at most so many as a run may have. */
 export async function callsWithEffect(db: Queryable, agentRunId: string): Promise<FinishedCall[]> {
   const { rows } = await db.query<FinishedCall>(
-    `SELECT id, step, position, tool, effect, outcome, claimed_at "claimedAt", returned_at "returnedAt",
-       arguments_hash "argumentsHash", arguments_digest "argumentsDigest", result_hash "resultHash"
+    `SELECT id, step, position, tool, effect, coalesce(late_outcome, outcome) outcome, claimed_at "claimedAt", returned_at "returnedAt",
+       arguments_hash "argumentsHash", arguments_digest "argumentsDigest", coalesce(late_result_hash, result_hash) "resultHash"
      FROM tool_calls WHERE agent_run_id = $1 AND effect <> 'read' AND claimed_at IS NOT NULL AND outcome IS NOT NULL
      ORDER BY step, position`,
     [agentRunId],

@@ -14,6 +14,10 @@ const ring = (effect: 'idempotent' | 'irreversible') =>
       const response = await fetch(url, { method: 'POST', headers, body: '{}' });
       return { content: await response.text() };
     },
+    async compensate({ arguments: args, result }) {
+      const { url } = args as { url: string };
+      await fetch(url.replace('/ring', '/unring'), { method: 'POST', body: JSON.stringify({ arguments: { result } }) });
+    },
   });
 
 export const tools = [ring('idempotent'), ring('irreversible')];

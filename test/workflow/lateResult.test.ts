@@ -3,6 +3,7 @@ import path from 'node:path';
 import { waitFor } from '../../embedded/processes.js';
 import type { Run } from '../../contracts/agentRun.js';
 import type { RunEvent } from '../../contracts/events.js';
+import type { Undo } from '../../contracts/undo.js';
 import type { Step } from '../../contracts/steps.js';
 import { ApiCaller, type TestService, calls, done, scriptOf, sinkAgent, startTestService } from '../support/service.js';
 import { type Hold, type Sink, startSink } from '../support/sink.js';
@@ -111,7 +112,7 @@ test('one that comes while the model answers for the last time is answered befor
   expect(await api.ended(id)).toMatchObject({ steps: 3, output: { text: 'good to know' } });
 });
 
-test('one that comes after the run has ended is kept, and the run stays as it is', async () => {
+test('one that comes after the run has ended is kept; the run stays as it is, and an undo knows of it', async () => {
   const { id, bell } = await aRun(
     'late-ended',
     [calls(ring('irreversible')), done('nobody knows')],
@@ -122,6 +123,13 @@ test('one that comes after the run has ended is kept, and the run stays as it is
   bell.release();
   expect((await event(id, 'tool.result_late')).data).toMatchObject({ outcome: 'succeeded', told: 'no_one' });
   expect(await completed(id)).toMatchObject({ steps: 2, output: ended.output });
+
+  // It is known to have happened: it can be taken back, with what it returned.
+  const { plan } = await api.ok<Undo>('GET', `/v1/runs/${id}/undo`);
+  expect([plan.steps.map((s) => s.tool), plan.cannot]).toEqual([['ring_irreversible'], []]);
+  await api.ok('POST', `/v1/runs/${id}/undo`, { planDigest: plan.digest });
+  const undone = await waitFor('the bell to be taken back', () => sink.requests.find((r) => r.path === '/unring'));
+  expect(JSON.stringify(undone.arguments)).toContain('/ring');
 });
 
 test('of an idempotent tool that is asked again, the first answer is the result, whichever attempt brings it', async () => {
