@@ -6,10 +6,12 @@ import type { RunRow } from '../db/runs.js';
 import { digestOf } from '../harness/canonical.js';
 import { type RequestHead, headHash, requestHead } from '../harness/context/buildRequest.js';
 import { type Policy, compilePolicy } from '../harness/policy/compilePolicy.js';
+import type { TenantPolicyRow } from '../db/tenantPolicies.js';
 
 export interface RunAgent {
   definition: AgentDefinition;
-  policy: Policy;
+  /** With the rules of its tenant beside its own. */
+  policyWith(tenant: TenantPolicyRow | undefined): Policy;
   head: RequestHead;
   headHash: string;
 }
@@ -37,13 +39,22 @@ export class AgentCache {
 async function load(db: Queryable, run: RunRow): Promise<RunAgent> {
   const row = await findAgentVersion(db, run.tenantId, run.agentName, run.agentVersion);
   if (!row) throw new Error(`agent ${run.agentName}@${run.agentVersion} is not stored`);
-  const policy = compilePolicy(row.definition, run.tools);
-  if (!policy.ok) {
-    // It compiled when the agent was stored: this code has changed its mind, which is our bug.
-    throw new Error(
-      `stored agent ${run.agentName} does not compile: ${policy.errors.map((e) => e.message).join('; ')}`,
-    );
-  }
-  const head = requestHead(row.definition, run.tools);
-  return { definition: row.definition, policy: policy.policy, head, headHash: headHash(head) };
+  const { definition } = row;
+  const head = requestHead(definition, run.tools);
+  let last: { version: string | undefined; policy: Policy } | undefined;
+  const policyWith = (tenant: TenantPolicyRow | undefined): Policy => {
+    if (last && last.version === tenant?.version) return last.policy;
+    last = { version: tenant?.version, policy: policyOf(run, definition, tenant) };
+    return last.policy;
+  };
+  policyWith(undefined);
+  return { definition, policyWith, head, headHash: headHash(head) };
+}
+
+function policyOf(run: RunRow, definition: AgentDefinition, tenant: TenantPolicyRow | undefined): Policy {
+  const compiled = compilePolicy(definition, run.tools, tenant?.policy);
+  if (compiled.ok) return compiled.policy;
+  // It compiled when the agent was stored: this code has changed its mind, which is our bug.
+  const errors = compiled.errors.map((e) => e.message).join('; ');
+  throw new Error(`stored agent ${run.agentName} does not compile: ${errors}`);
 }

@@ -6,6 +6,7 @@ import type { Models } from '../providers/models.js';
 import type { ToolRegistry } from '../tools/registry.js';
 import type { AgentCache } from './agentCache.js';
 import type { ConversationCache } from './conversation.js';
+import type { ProvenanceCache } from './provenanceCache.js';
 import type { LocalCalls } from './executeTool.js';
 import type { WorkerProcess } from '../db/workers.js';
 import type { Suspects } from './suspects.js';
@@ -17,6 +18,7 @@ export interface Deps {
   tools: ToolRegistry;
   agents: AgentCache;
   conversations: ConversationCache;
+  provenance: ProvenanceCache;
   localCalls: LocalCalls;
   suspects: Suspects;
   underWay: CallsUnderWay;

@@ -11,7 +11,7 @@ import { withTransaction } from '../db/pool.js';
 import { type RunRow, findRun, lockRun } from '../db/runs.js';
 import { nearest } from '../harness/nearest.js';
 import { type Pinned, connectionHash, connectionOf, pinTools as pin } from '../harness/mcp/pinTools.js';
-import { argumentNames } from '../harness/policy/checkArguments.js';
+import { argumentNames } from '../harness/policy/argumentNames.js';
 import { compilePolicy } from '../harness/policy/compilePolicy.js';
 import { McpUnreachable } from '../tools/mcp/connections.js';
 import type { Deps } from './deps.js';

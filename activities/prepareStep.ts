@@ -13,7 +13,12 @@ import { noteRunning } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, listToolCalls } from '../db/toolCalls.js';
 import { sha256Hex } from '../harness/canonical.js';
-import { type ModelRequest, buildRequest, shownSizes } from '../harness/context/buildRequest.js';
+import {
+  type ConversationMessage,
+  type ModelRequest,
+  buildRequest,
+  shownSizes,
+} from '../harness/context/buildRequest.js';
 import { RequestHash } from '../harness/context/requestHash.js';
 import type { Redactor } from '../harness/redaction/redactor.js';
 import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js';
@@ -31,6 +36,8 @@ export interface PreparedStep {
   agent: RunAgent;
   provider: ModelProvider;
   request: ModelRequest;
+  /** What the request shows. */
+  messages: readonly ConversationMessage[];
   attempt: number;
   pass: Pass;
   /** Sequence number of the step's last message: the reply comes after it. */
@@ -240,7 +247,7 @@ function record(
     appendEvents(tx, run, events, { progress: true }),
   );
   const request = buildRequest(agent.head, messages);
-  return { kind: 'ask', agent, provider, request, attempt, pass, lastSeq: messages.at(-1)?.seq ?? 0 };
+  return { kind: 'ask', agent, provider, request, messages, attempt, pass, lastSeq: messages.at(-1)?.seq ?? 0 };
 }
 
 // Current models refuse a thinking block whose prefix changed: better a loud bug here than a 400 in production.

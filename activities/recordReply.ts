@@ -12,6 +12,7 @@ import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteBill } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
+import { type TenantPolicyRow, tenantPolicyOfRun } from '../db/tenantPolicies.js';
 import { type NewToolCall, insertToolCalls, sameCallsBefore, timesBefore, usedToolCallIds } from '../db/toolCalls.js';
 import { termsOf } from '../harness/approvalTerms.js';
 import { canonicalJson, sha256Hex } from '../harness/canonical.js';
@@ -19,6 +20,7 @@ import { approvalIdOf } from '../harness/ids.js';
 import { LOOP_STEPS, repeatOf } from '../harness/limits/loopGuard.js';
 import { usdOf } from '../harness/limits/money.js';
 import { type JudgedCall, isToolCallId, judgeToolCalls } from '../harness/policy/judgeToolCalls.js';
+import { decidedData } from '../harness/policy/decidedData.js';
 import { policyFacts } from '../harness/policy/policyFacts.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
@@ -50,7 +52,7 @@ export async function recordReply(
         if (!owed.counted || totalTokens(owed.usage) > 0) await discard(tx, run, call, prepared, reply);
         return call.result ?? { stopReason: reply.stopReason, toolCalls: [], ...charge };
       }
-      const judged = judge(run, step, prepared, reply, known);
+      const judged = judge(deps, run, step, prepared, reply, known);
       const planned = judged.calls.map((judgedCall) => planCall(judgedCall, step, run, definition));
       const { calls, loop } = await watchRejected(tx, run, step, planned, definition.limits.loopGuard !== false);
       const contents = [
@@ -127,6 +129,7 @@ async function discard(
 
 interface KnownOfRun {
   usedIds: Set<string>;
+  tenantPolicy?: TenantPolicyRow | undefined;
   answers: StandingAnswer[];
 }
 
@@ -134,20 +137,29 @@ async function whatIsKnown(tx: PoolClient, agentRunId: string, reply: RedactedRe
   // Only what can be an id goes into SQL: a model may send anything.
   const proposed = reply.content.flatMap((b) => (b.type === 'tool_use' && isToolCallId(b['id']) ? [b['id']] : []));
   if (proposed.length === 0) return { usedIds: new Set(), answers: [] };
-  const [usedIds, answers] = await Promise.all([
+  const [usedIds, answers, tenantPolicy] = await Promise.all([
     usedToolCallIds(tx, agentRunId, proposed),
     standingAnswers(tx, agentRunId),
+    tenantPolicyOfRun(tx, agentRunId),
   ]);
-  return { usedIds, answers };
+  return { usedIds, answers, tenantPolicy };
 }
 
-function judge(run: RunRow, step: number, prepared: PreparedStep, reply: RedactedReply, known: KnownOfRun) {
+function judge(
+  deps: Deps,
+  run: RunRow,
+  step: number,
+  { agent, messages }: PreparedStep,
+  reply: RedactedReply,
+  known: KnownOfRun,
+) {
   return judgeToolCalls({
     content: reply.content,
     stopReason: reply.stopReason,
     step,
     tools: run.tools,
-    policy: prepared.agent.policy,
+    policy: agent.policyWith(known.tenantPolicy),
+    provenance: () => deps.provenance.of(run, agent, messages),
     seenToolCallIds: known.usedIds,
     answers: known.answers,
     facts: policyFacts(run),
@@ -213,6 +225,7 @@ function planCall(
       verdict,
       rule: call.rule,
       reason: call.reason,
+      decision: call.decision ?? null,
       argumentsDigest: call.argumentsDigest,
       summary: call.summary,
       outcome: verdict === 'reject' ? 'rejected' : null,
@@ -234,6 +247,7 @@ function planCall(
         reason: call.reason,
         argumentsDigest: call.argumentsDigest,
         effect: call.tool?.effect ?? 'irreversible',
+        ...decidedData(call),
         ...(call.coveredBy === undefined ? {} : { coveredBy: call.coveredBy }),
       },
     },

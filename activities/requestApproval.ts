@@ -47,6 +47,7 @@ export async function requestApproval(deps: Deps, input: RequestApprovalInput): 
       expiresAt,
       approvers,
       assignee,
+      provenance: kind === 'approval' ? (call.decision?.provenance ?? null) : null,
       ...question,
     });
     if (code === undefined) return { settled: false, ...(await decidedBefore(tx, approvalId)) };

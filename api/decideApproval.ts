@@ -12,6 +12,7 @@ import { withTransaction } from '../db/pool.js';
 import { type RunRow, findRun } from '../db/runs.js';
 import { canonicalJson, digestOf, sha256Hex } from '../harness/canonical.js';
 import { checkEdit } from '../harness/policy/checkEdit.js';
+import { findTenantPolicy } from '../db/tenantPolicies.js';
 import { compilePolicy } from '../harness/policy/compilePolicy.js';
 import { policyFacts } from '../harness/policy/policyFacts.js';
 import type { ApiDeps } from './deps.js';
@@ -129,7 +130,8 @@ export async function checkSeparation({ pool }: ApiDeps, key: KeyRow, run: RunRo
 /** Edited arguments pass what the model's own had to pass. */
 async function requireFit(deps: ApiDeps, run: RunRow, row: ApprovalRow, args: Record<string, unknown>): Promise<void> {
   const agent = await findAgentVersion(deps.pool, run.tenantId, run.agentName, run.agentVersion);
-  const compiled = agent && compilePolicy(agent.definition, run.tools);
+  const tenant = await findTenantPolicy(deps.pool, run.tenantId);
+  const compiled = agent && compilePolicy(agent.definition, run.tools, tenant?.policy);
   if (!compiled?.ok) throw new Error(`the policy of ${run.agentName} does not compile`);
   const { policy } = compiled;
   const check = checkEdit(row.tool, args, { tools: run.tools, policy, facts: policyFacts(run) });

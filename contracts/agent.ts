@@ -2,9 +2,19 @@
 import { z } from 'zod';
 import { duration, durationMs } from './duration.js';
 import { httpRule } from './httpRequest.js';
+import { agentPolicy, allowRule } from './policy.js';
 import { secretName } from './secrets.js';
 import { mcpServer } from './mcp.js';
-import { httpBinding, jsonSchema, queueName, toolEffect, toolLabel, toolName, unknownPolicy } from './tools.js';
+import {
+  fieldLabels,
+  httpBinding,
+  jsonSchema,
+  queueName,
+  toolEffect,
+  toolLabel,
+  toolName,
+  unknownPolicy,
+} from './tools.js';
 
 export const agentName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "a-z, 0-9 and '-', at most 63 characters");
 
@@ -18,6 +28,7 @@ const toolByName = z.strictObject({
   name: toolName,
   effect: toolEffect.optional(),
   labels: labels.optional(),
+  fields: fieldLabels.optional(),
   controls: z.array(z.string()).optional(),
   external: z.boolean().optional(),
   timeout: duration.optional(),
@@ -125,6 +136,11 @@ export const agentDefinition = z.strictObject({
   tools: z.array(agentTool).max(200).default([]),
   /** Servers whose tools the agent has as well, as SERVER_TOOL. */
   mcp: z.array(mcpServer).min(1).max(20).optional(),
+  /** Rules over calls. Beside them stand the built-in ones, unless they are switched off. */
+  policy: agentPolicy.optional(),
+  /** Short for rules that allow, so that a tool may do what it does without being asked about each time. */
+  allow: z.array(allowRule).max(200).optional(),
+  /** Short for rules that ask. */
   approve: z.array(approveRule).max(200).default([]),
   approvals: agentApprovals.prefault({}),
   limits: agentLimits.prefault({}),

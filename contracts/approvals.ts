@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Decision, approvalKinds, decisions } from './decisions.js';
 import { actor } from './events.js';
+import { callProvenance } from './provenance.js';
 import { toolEffect } from './tools.js';
 
 export const approvalStatus = z.enum([
@@ -58,7 +59,8 @@ export const approval = z.object({
   argumentsDigest: z.string(),
   reason: z.string(),
   rule: z.string(),
-  provenance: z.unknown().optional(),
+  /** Where the arguments came from. */
+  provenance: callProvenance.optional(),
   requestedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   /** `tell`: the model is told that nobody knows. */

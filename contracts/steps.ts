@@ -1,5 +1,6 @@
 // What a step was: what the model was shown and cost, what it decided, called and got back.
 import { z } from 'zod';
+import { callDecision } from './policy.js';
 
 export const toolCall = z.object({
   toolCallId: z.string(),
@@ -10,6 +11,8 @@ export const toolCall = z.object({
   rule: z.string(),
   reason: z.string(),
   argumentsDigest: z.string(),
+  /** Every rule that applied, and where the arguments came from. */
+  decision: callDecision.optional(),
   outcome: z.string().nullable(),
   isError: z.boolean().nullable(),
   attempts: z.number(),

@@ -16,6 +16,10 @@ export type UnknownPolicy = z.infer<typeof unknownPolicy>;
 export const toolLabel = z.enum(['trusted', 'untrusted', 'private']);
 export type ToolLabel = z.infer<typeof toolLabel>;
 
+/** Labels of single fields of a result (JSON or YAML), by name or path: `body`, `sender.name`, `*.note`. */
+export const fieldLabels = z.record(z.string().min(1).max(200), z.array(toolLabel).min(1));
+export type FieldLabels = z.infer<typeof fieldLabels>;
+
 /** The Messages API's own rule for tool names. */
 export const toolName = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'letters, digits, _ and -, at most 128');
 
@@ -57,6 +61,8 @@ export const toolDefinition = z.object({
   input: jsonSchema,
   effect: toolEffect,
   labels: z.array(toolLabel),
+  /** Where fields of the result have other labels than the whole. */
+  fields: fieldLabels.optional(),
   /** Arguments that steer the effect: recipient, path, id, amount. */
   controls: z.array(z.string()),
   /** Leaves the organisation. */

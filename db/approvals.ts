@@ -3,6 +3,7 @@ import type { ApprovalNotice } from '../contracts/agentRun.js';
 import type { ApprovalStatus } from '../contracts/approvals.js';
 import type { ApprovalKind, Decision } from '../contracts/decisions.js';
 import type { Actor } from '../contracts/events.js';
+import type { CallProvenance } from '../contracts/provenance.js';
 import type { ToolEffect } from '../contracts/tools.js';
 import { newCode } from '../harness/ids.js';
 import type { PoolClient, Queryable } from './pool.js';
@@ -23,7 +24,7 @@ export interface ApprovalRow {
   argumentsDigest: string;
   reason: string;
   rule: string;
-  provenance: unknown;
+  provenance: CallProvenance | null;
   requestedAt: Date;
   expiresAt: Date;
   onExpiry: 'reject' | 'approve' | 'tell';
@@ -78,6 +79,7 @@ export type NewApproval = Pick<
   | 'onExpiry'
   | 'approvers'
   | 'assignee'
+  | 'provenance'
 >;
 
 /** Its code, or undefined when the question is there already. */
@@ -86,8 +88,8 @@ export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<st
   const { rowCount } = await tx.query(
     `INSERT INTO approvals (id, tenant_id, agent_run_id, step, tool_call_id, kind, round, tool, effect,
        arguments_hash, arguments_digest, reason, rule, requested_at, expires_at, on_expiry, status, approvers,
-       assignee, code)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), $14, $15, 'pending', $16, $17, $18)
+       assignee, code, provenance)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), $14, $15, 'pending', $16, $17, $18, $19)
      ON CONFLICT (id) DO NOTHING`,
     [
       a.id,
@@ -108,6 +110,7 @@ export async function insertApproval(tx: PoolClient, a: NewApproval): Promise<st
       a.approvers,
       a.assignee,
       code,
+      a.provenance === null ? null : JSON.stringify(a.provenance),
     ],
   );
   return rowCount === 1 ? code : undefined;
@@ -299,16 +302,21 @@ export interface StandingAnswer {
   id: string;
   tool: string;
   rule: string;
+  /** Every rule that asked about that call. */
+  rules: string[];
   argumentsDigest: string;
   approved: boolean;
 }
 
 export async function standingAnswers(db: Queryable, agentRunId: string): Promise<StandingAnswer[]> {
   const { rows } = await db.query<StandingAnswer>(
-    `SELECT id, tool, rule, arguments_digest "argumentsDigest", status = 'approved' approved FROM approvals
-     WHERE agent_run_id = $1 AND kind = 'approval'
-       AND (status = 'rejected' OR (status = 'approved' AND scope = 'run'))
-     ORDER BY decided_at, id`,
+    `SELECT a.id, a.tool, a.rule, a.arguments_digest "argumentsDigest", a.status = 'approved' approved,
+       array_append(ARRAY(SELECT applied->>'id' FROM json_array_elements(t.decision->'rules') AS applied
+         WHERE applied->>'effect' = 'ask'), a.rule) rules
+     FROM approvals a JOIN tool_calls t ON t.agent_run_id = a.agent_run_id AND t.id = a.tool_call_id
+     WHERE a.agent_run_id = $1 AND a.kind = 'approval'
+       AND (a.status = 'rejected' OR (a.status = 'approved' AND a.scope = 'run'))
+     ORDER BY a.decided_at, a.id`,
     [agentRunId],
   );
   return rows;

@@ -95,6 +95,9 @@ export async function forgetContents(tx: PoolClient, agentRunId: string, hashes:
 
 export async function eraseContents(tx: PoolClient, agentRunId: string): Promise<number> {
   const { rowCount } = await tx.query('DELETE FROM contents WHERE agent_run_id = $1', [agentRunId]);
+  // Names of fields may be content as well, where a tool answers with names.
+  await tx.query('UPDATE tool_calls SET decision = NULL WHERE agent_run_id = $1', [agentRunId]);
+  await tx.query('UPDATE approvals SET provenance = NULL WHERE agent_run_id = $1', [agentRunId]);
   await tx.query('UPDATE agent_runs SET erased_at = coalesce(erased_at, now()) WHERE id = $1', [agentRunId]);
   return rowCount ?? 0;
 }

@@ -1,4 +1,5 @@
 // Proposed tool calls. claimed_at is set before the tool may act; outcome is set once, by whoever comes first.
+import type { CallDecision } from '../contracts/policy.js';
 import type { ToolEffect, ToolOutcome, ToolVerdict } from '../contracts/tools.js';
 import type { PoolClient, Queryable } from './pool.js';
 
@@ -11,6 +12,8 @@ export interface ToolCallRow {
   verdict: ToolVerdict;
   rule: string;
   reason: string;
+  /** null for calls that never came to be judged by rules, and for erased ones. */
+  decision: CallDecision | null;
   argumentsHash: string;
   argumentsDigest: string;
   summary: string;
@@ -39,7 +42,7 @@ export interface ToolCallRow {
   lateResultHash: string | null;
 }
 
-const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, arguments_hash "argumentsHash",
+const COLUMNS = `id, step, position, tool, effect, verdict, rule, reason, decision, arguments_hash "argumentsHash",
   arguments_digest "argumentsDigest", summary, outcome, result_hash "resultHash", is_error "isError", attempts,
   failed_attempts "failedAttempts", claimed_at "claimedAt", claimed_by "claimedBy", attempted_at "attemptedAt", returned_at "returnedAt", doubt,
   doubted_at "doubtedAt", doubts, edited,
@@ -69,13 +72,13 @@ export async function insertToolCalls(
   if (calls.length === 0) return;
   await tx.query(
     `INSERT INTO tool_calls (agent_run_id, id, step, position, tool, effect, verdict, rule, reason, arguments_hash,
-       arguments_digest, summary, outcome, result_hash, is_error, result_digest, returned_at)
+       arguments_digest, summary, outcome, result_hash, is_error, result_digest, decision, returned_at)
      SELECT $1, id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
-       outcome, result_hash, is_error, result_digest, CASE WHEN outcome IS NULL THEN NULL ELSE now() END
+       outcome, result_hash, is_error, result_digest, decision, CASE WHEN outcome IS NULL THEN NULL ELSE now() END
      FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::text[])
+       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::text[], $17::json[])
        AS c (id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
-         outcome, result_hash, is_error, result_digest)`,
+         outcome, result_hash, is_error, result_digest, decision)`,
     [
       agentRunId,
       calls.map((c) => c.id),
@@ -93,6 +96,7 @@ export async function insertToolCalls(
       calls.map((c) => c.resultHash),
       calls.map((c) => c.isError),
       calls.map((c) => c.resultDigest),
+      calls.map((c) => (c.decision === null ? null : JSON.stringify(c.decision))),
     ],
   );
 }

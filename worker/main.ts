@@ -7,6 +7,7 @@ import { Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { AgentCache } from '../activities/agentCache.js';
 import { ConversationCache } from '../activities/conversation.js';
+import { ProvenanceCache } from '../activities/provenanceCache.js';
 import type { Deps } from '../activities/deps.js';
 import { LocalCalls } from '../activities/executeTool.js';
 import { Suspects } from '../activities/suspects.js';
@@ -51,6 +52,7 @@ async function main(): Promise<void> {
     models: createModels(config, log),
     agents: new AgentCache((definition) => secrets.learn(definition)),
     conversations: new ConversationCache(),
+    provenance: new ProvenanceCache(),
     localCalls: new LocalCalls(),
     suspects: new Suspects(),
     underWay: new CallsUnderWay(),

@@ -104,6 +104,7 @@ function renderStep(call: ModelCallRow, toolCalls: readonly ToolCallRow[]): Step
       rule: t.rule,
       reason: t.reason,
       argumentsDigest: t.argumentsDigest,
+      ...(t.decision === null ? {} : { decision: t.decision }),
       outcome: t.outcome,
       isError: t.isError,
       attempts: t.attempts,

@@ -84,6 +84,7 @@ export function agentOf(name: string, steps: number, sinkUrl: string): { name: s
       tool('wire', 'reconcilable', { reconcileUrl: `${sinkUrl}/wire` }),
       tool('launch', 'irreversible'),
     ],
+    policy: { default: false, rules: [{ id: 'all', effect: 'allow', when: 'true' }] },
     approve: [{ when: 'arguments.what.startsWith("ask")' }],
     limits: {
       maxSteps: steps + 10,

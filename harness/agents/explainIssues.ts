@@ -45,7 +45,11 @@ function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate)
   const { input } = issue;
   const inner = (index: number): AgentFileError[] =>
     (issue.errors[index] ?? []).slice(0, MAX_ERRORS).flatMap((i) => explain(i, path, at));
-  // The first alternative of both unions is a text.
+  if (path[0] === 'policy' && path.length === 1) {
+    if (typeof input === 'object' && input !== null) return inner(Array.isArray(input) ? 0 : 1);
+    return [{ path: 'policy', ...at(path), message: `a list of rules, or default and rules; this is ${named(input)}` }];
+  }
+  // The first alternative of the other unions is a text.
   if (typeof input === 'string') return inner(0);
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
     if (path[0] !== 'tools') return inner(1);
@@ -58,7 +62,9 @@ function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate)
       ? `is missing; give ${wanted('', path)}`
       : path[0] === 'tools'
         ? `a tool is a name, or a mapping with a name; this is ${named(input)}`
-        : `one text, or named sections with a text each; this is ${named(input)}`;
+        : path[0] === 'allow'
+          ? `a tool's name, or a mapping with tool and when; this is ${named(input)}`
+          : `one text, or named sections with a text each; this is ${named(input)}`;
   return [{ path: pathText(path), ...at(path), message }];
 }
 
@@ -121,9 +127,11 @@ function named(value: unknown): string {
 
 const HTTP = ['url', 'secret', 'headers', 'reconcileUrl', 'reconcileMethod', 'undoUrl'];
 const ALLOW = ['url', 'methods', 'headers', 'private'];
-const TOOL = ['name', 'effect', 'labels', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
+const TOOL = ['name', 'effect', 'labels', 'fields', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
 const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client', 'allow', 'redirects', 'responseBytes'];
 const APPROVE = ['tool', 'effect', 'when', 'reason'];
+const ALLOW_RULE = ['tool', 'when', 'reason'];
+const POLICY_RULE = ['id', 'effect', 'tools', 'when', 'reason'];
 
 function knownFields(path: Path): string[] {
   switch (path[0]) {
@@ -134,6 +142,10 @@ function knownFields(path: Path): string[] {
       return path.at(-1) === 'http' ? HTTP : HTTP_TOOL;
     case 'mcp':
       return Object.keys((path.at(-2) === 'tools' ? mcpToolSettings : mcpServer).shape);
+    case 'policy':
+      return path.length === 1 ? ['default', 'rules'] : POLICY_RULE;
+    case 'allow':
+      return ALLOW_RULE;
     case 'approve':
       return APPROVE;
     case 'approvals':

@@ -10,7 +10,7 @@ import { durationMs } from '../../contracts/duration.js';
 import { type ToolDefinition, type ToolEffect, toolDefaults, toolEffect } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
 import { declaredMcpTools } from '../mcp/pinTools.js';
-import { argumentNames } from '../policy/checkArguments.js';
+import { argumentNames } from '../policy/argumentNames.js';
 import { schemaProblem } from '../policy/compileSchema.js';
 import { pathText } from './filePosition.js';
 import { httpRequestToolOf } from './httpRequestTool.js';
@@ -111,6 +111,10 @@ function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: Too
   }
   const dropped = tool.labels.find((label) => label !== 'trusted' && entry.labels && !entry.labels.includes(label));
   if (dropped !== undefined) loose('labels', `${tool.name} is ${dropped}; keep that label`);
+  const raised = Object.entries(entry.fields ?? {}).find(
+    ([field, labels]) => labels.includes('trusted') && !(tool.fields?.[field] ?? tool.labels).includes('trusted'),
+  );
+  if (raised) loose(`fields.${raised[0]}`, `${tool.name} does not trust it; an agent cannot make it so`);
   if (entry.external === false && tool.external)
     loose('external', `${tool.name} is external; an agent cannot undo that`);
   const timeoutMs = entry.timeout === undefined ? tool.timeoutMs : durationMs(entry.timeout);
@@ -124,6 +128,7 @@ function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: Too
     ...tool,
     effect: entry.effect ?? tool.effect,
     labels: entry.labels ?? tool.labels,
+    ...(tool.fields === undefined && entry.fields === undefined ? {} : { fields: { ...tool.fields, ...entry.fields } }),
     controls: [...new Set([...tool.controls, ...(entry.controls ?? [])])],
     external: entry.external ?? tool.external,
     timeoutMs,
@@ -161,6 +166,7 @@ function declaredTool(
       input: entry.input,
       effect: entry.effect ?? 'irreversible',
       labels: entry.labels ?? ['untrusted'],
+      ...(entry.fields === undefined ? {} : { fields: entry.fields }),
       controls: entry.controls ?? [],
       external: entry.external ?? true,
       ...('http' in entry ? overHttp(entry) : byClient(entry)),

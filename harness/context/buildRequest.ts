@@ -1,7 +1,7 @@
 // The request of a step: a pure function of the agent version, the frozen tools and the conversation so far.
 // Serialisation is canonical, so the same log gives the same bytes on any worker.
 import type { AgentDefinition } from '../../contracts/agent.js';
-import type { ContentBlock, MessageRow } from '../../contracts/conversation.js';
+import type { ContentBlock, MessagePart, MessageRow } from '../../contracts/conversation.js';
 import type { ToolDefinition } from '../../contracts/tools.js';
 import { canonicalJson, sha256Hex } from '../canonical.js';
 
@@ -33,6 +33,8 @@ export interface ConversationMessage {
   text: string;
   /** Of `text`. */
   bytes: number;
+  /** Blocks that a tool wrote where people speak: late results, by place, and the calls that they are of. */
+  late?: ReadonlyMap<number, string>;
   /** Hash of the request up to and including this message. */
   prefixHash: string;
 }
@@ -74,7 +76,16 @@ export function resolveMessage(
   prefixBefore: string,
   bytesOf: (hash: string) => Buffer,
 ): ConversationMessage {
+  const late = new Map<number, string>();
+  let place = 0;
   const content = row.parts.flatMap((part): ContentBlock[] => {
+    const shown = blocksOf(part);
+    if (part.kind === 'late_result') shown.forEach((_, i) => late.set(place + i, part.toolCallId));
+    place += shown.length;
+    return shown;
+  });
+
+  function blocksOf(part: MessagePart): ContentBlock[] {
     const blocks = JSON.parse(bytesOf(part.hash).toString('utf8')) as ContentBlock[];
     if (part.kind === 'blocks') return blocks;
     if (part.kind === 'late_result') return lateResult(part, blocks);
@@ -86,7 +97,8 @@ export function resolveMessage(
         ...(part.isError ? { is_error: true } : {}),
       },
     ];
-  });
+  }
+
   // The Messages API refuses a message without content, and a model may send one.
   const message = { role: row.role, content: content.length > 0 ? content : [{ type: 'text', text: '(no content)' }] };
   const text = canonicalJson(message);
@@ -97,6 +109,7 @@ export function resolveMessage(
     message,
     text,
     bytes: sizeOf(text),
+    ...(late.size === 0 ? {} : { late }),
     prefixHash: sha256Hex(prefixBefore + text),
   };
 }

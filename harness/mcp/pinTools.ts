@@ -10,7 +10,7 @@ import {
 } from '../../contracts/mcp.js';
 import { type ToolDefinition, type ToolEffect, toolDefaults } from '../../contracts/tools.js';
 import { digestOf } from '../canonical.js';
-import { argumentNames } from '../policy/checkArguments.js';
+import { argumentNames } from '../policy/argumentNames.js';
 import { schemaProblem } from '../policy/compileSchema.js';
 
 export const connectionOf = ({ name, command, env, url, headers }: McpServer): McpConnection => ({

@@ -2,16 +2,30 @@
 import { Environment } from '@marcbachmann/cel-js';
 import type { CelType } from './celTypes.js';
 
-/** Fields of `run`, and everything else but `arguments`. */
-export const RUN_FIELDS = { steps: 'double', toolCalls: 'double', costUsd: 'double', metadata: 'map<string, string>' };
-export const VARIABLES = ['tool', 'effect', 'external', 'arguments', 'run', 'agent', 'tenant', 'now'];
+/** Variables with fields of their own, beside `arguments` and `provenance`. */
+export const FIELDS: Readonly<Record<string, Record<string, string>>> = {
+  run: { steps: 'double', toolCalls: 'double', costUsd: 'double', metadata: 'map<string, string>' },
+  // Of all arguments together. named: our side gave every control argument, or a trusted tool did when asked about what
+  // our side gave. allowed: a rule of the agent or the tenant that names the tool allows it.
+  call: { tainted: 'bool', private: 'bool', named: 'bool', allowed: 'bool' },
+};
+const PROVENANCE = {
+  standing: 'string', // absent, clean, resolved, reported, unknown, tainted
+  tainted: 'bool',
+  private: 'bool',
+  sources: 'list<string>', // user, operator, person, tool:NAME, tool:NAME.FIELD
+  labels: 'list<string>',
+};
+export const VARIABLES = 'tool effect external arguments provenance labels call run agent tenant now'.split(' ');
 
-/** `arguments` is an object with typed fields, or a type by name. */
+/** `arguments` is an object with typed fields, or a type by name; `provenance` has the same fields. */
 export function environmentFor(args: CelType): Environment {
   const env = base.clone();
-  return typeof args === 'string'
-    ? env.registerVariable('arguments', args)
-    : env.registerVariable('arguments', { schema: args });
+  if (typeof args === 'string') {
+    return env.registerVariable('arguments', args).registerVariable('provenance', 'map<string, dyn>');
+  }
+  const provenance = Object.fromEntries(Object.keys(args).map((name) => [name, PROVENANCE]));
+  return env.registerVariable('arguments', { schema: args }).registerVariable('provenance', { schema: provenance });
 }
 
 function baseEnvironment(): Environment {
@@ -22,7 +36,8 @@ function baseEnvironment(): Environment {
     .registerVariable('agent', 'string')
     .registerVariable('tenant', 'string')
     .registerVariable('now', 'google.protobuf.Timestamp')
-    .registerVariable('run', { schema: RUN_FIELDS });
+    .registerVariable('labels', 'list<string>');
+  for (const [name, schema] of Object.entries(FIELDS)) env.registerVariable(name, { schema });
   // CEL compares 50.5 > 50 but has no 50.5 == 50 and no 50.5 * 2; in JSON there is only one kind of number.
   env.registerOperator('double == int: bool', (a: number, b: bigint) => a === Number(b));
   for (const [sign, calculate] of Object.entries(ARITHMETIC)) {

@@ -2,8 +2,9 @@
 import type { ErrorObject } from 'ajv';
 import type { ToolDefinition } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
+import { argumentNames } from './argumentNames.js';
 import { compileSchema, pathIn } from './compileSchema.js';
-import { isRecord, messageOf, notPlain } from './plainJson.js';
+import { messageOf, notPlain } from './plainJson.js';
 import { oneLine } from './summary.js';
 
 export { compileSchema } from './compileSchema.js';
@@ -73,9 +74,6 @@ function describe(err: ErrorObject, args: object, schema: Record<string, unknown
       return `${where} ${err.message ?? 'is not valid'}`;
   }
 }
-
-export const argumentNames = (schema: Record<string, unknown>): string[] =>
-  isRecord(schema['properties']) ? Object.keys(schema['properties']) : [];
 
 function takes(tool: Pick<ToolDefinition, 'name' | 'input'>): string {
   const names = argumentNames(tool.input);

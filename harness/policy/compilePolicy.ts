@@ -1,11 +1,16 @@
-// Rules that judge a tool call: compiled and type-checked once, against each tool's own argument schema.
-// Any deny refuses; else any ask asks; else the call runs. A rule that cannot be evaluated counts for caution.
-import type { AgentDefinition, ApproveRule } from '../../contracts/agent.js';
+// Rules that judge a tool call: compiled and type-checked once, against each tool's own argument schema. Order does not
+// matter: any deny refuses; else any ask asks; else any allow lets it run; else it is refused. A rule that cannot be
+// evaluated counts for caution: it applies when it denies or asks, and not when it allows.
+import type { AgentDefinition } from '../../contracts/agent.js';
+import type { AppliedRule, RuleEffect, TenantPolicy } from '../../contracts/policy.js';
+import type { CallProvenance } from '../../contracts/provenance.js';
 import type { ToolDefinition, ToolVerdict } from '../../contracts/tools.js';
-import { membersOf } from '../agents/resolveTools.js';
-import { nearest } from '../nearest.js';
-import { type Condition, type Environments, compileConditions } from './conditions.js';
-import { oneLine } from './summary.js';
+import { callVariables } from './callVariables.js';
+import { type PolicyError, type Rule, compileRule } from './compileRule.js';
+import type { Condition, Environments } from './conditions.js';
+import { ruleTexts } from './ruleTexts.js';
+
+export type { PolicyError } from './compileRule.js';
 
 /** What a condition may look at beside the call itself. */
 export interface PolicyFacts {
@@ -13,104 +18,87 @@ export interface PolicyFacts {
   tenant: string;
   now: Date;
   run: { steps: number; toolCalls: number; costUsd: number; metadata: Record<string, string> };
+  /** Absent: a person gave the arguments. */
+  provenance?: CallProvenance;
 }
 
 export interface Verdict {
   verdict: ToolVerdict;
   rule: string;
   reason: string;
+  /** Every rule that applied, the deciding one first. */
+  applied: AppliedRule[];
 }
 
 export interface Policy {
+  /** Does the verdict on a call of this tool depend on where its arguments came from, or is it to be known anyhow? */
+  looksAtProvenance(tool: ToolDefinition): boolean;
   judge(tool: ToolDefinition, args: unknown, facts: PolicyFacts): Verdict;
 }
 
-export interface PolicyError {
-  /** Where in the agent file, such as `approve[0].when`. */
-  path: string;
-  message: string;
-}
-
-interface Rule {
-  id: string;
-  effect: 'ask' | 'deny';
-  reason: string;
-  /** Undefined: the rule is not about this tool. */
-  conditionFor(tool: ToolDefinition): Condition | 'always' | undefined;
-}
-
 export function compilePolicy(
-  definition: AgentDefinition,
+  definition: Pick<AgentDefinition, 'policy' | 'allow' | 'approve'>,
   tools: readonly ToolDefinition[],
+  tenant?: TenantPolicy,
 ): { ok: true; policy: Policy } | { ok: false; errors: PolicyError[] } {
   const errors: PolicyError[] = [];
   const environments: Environments = new Map();
-  const rules = definition.approve.map((entry, i) => compileRule(entry, `approve[${i}]`, tools, environments, errors));
+  const texts = ruleTexts(definition, tenant);
+  const ids = new Set<string>();
+  for (const { id, path } of texts) {
+    if (path !== undefined && ids.has(id))
+      errors.push({ path: `${path}.id`, message: `${id} is there twice; ids are unique` });
+    ids.add(id);
+  }
+  const curious = texts.some((text) => text.builtIn !== true && /\b(?:provenance|labels|call)\b/.test(text.when ?? ''));
+  const rules = texts.map((text) => compileRule(text, tools, environments, errors));
   return errors.length > 0
     ? { ok: false, errors }
-    : { ok: true, policy: { judge: (...call) => judge(rules, ...call) } };
+    : {
+        ok: true,
+        policy: {
+          looksAtProvenance: (tool) => tool.effect !== 'read' || tool.external || tool.controls.length > 0 || curious,
+          judge: (...call) => judge(rules, ...call),
+        },
+      };
 }
+
+const EFFECTS = ['deny', 'ask', 'allow'] as const satisfies RuleEffect[];
+const VERDICTS: Record<RuleEffect, ToolVerdict> = { deny: 'reject', ask: 'ask', allow: 'execute' };
 
 function judge(rules: readonly Rule[], tool: ToolDefinition, args: unknown, facts: PolicyFacts): Verdict {
-  if (tool.waits === 'person') return { verdict: 'ask', rule: 'ask_person', reason: 'the model asks a person' };
-  const context = { tool: tool.name, effect: tool.effect, external: tool.external, arguments: args, ...facts };
-  let asks: Verdict | undefined;
-  for (const rule of rules) {
-    const condition = rule.conditionFor(tool);
-    if (condition === undefined || !applies(condition, context)) continue;
-    const verdict: Verdict = { verdict: rule.effect === 'deny' ? 'reject' : 'ask', rule: rule.id, reason: rule.reason };
-    if (verdict.verdict === 'reject') return verdict;
-    asks ??= verdict;
-  }
-  return asks ?? { verdict: 'execute', rule: 'default', reason: 'no rule asks' };
+  if (tool.waits === 'person')
+    return { verdict: 'ask', rule: 'ask_person', reason: 'the model asks a person', applied: [] };
+  const variables = callVariables(tool, args, facts);
+  const before = { ...variables, call: { ...variables.call, allowed: false } };
+  const allowed = rules.some((r) => r.effect === 'allow' && r.names && appliesTo(r, tool, before) === 'yes');
+  const context = { ...variables, call: { ...variables.call, allowed } };
+  const applied = rules.flatMap((rule): AppliedRule[] => {
+    const applies = appliesTo(rule, tool, context);
+    if (applies === 'no' || (applies === 'failed' && rule.effect === 'allow')) return [];
+    return [
+      {
+        id: rule.id,
+        effect: rule.effect,
+        reason: rule.reason,
+        ...(applies === 'failed' ? { failed: true as const } : {}),
+      },
+    ];
+  });
+  const sorted = EFFECTS.flatMap((effect) => applied.filter((rule) => rule.effect === effect));
+  const [first] = sorted;
+  if (!first) return { verdict: 'reject', rule: 'no-rule', reason: 'no rule allows it', applied: [] };
+  return { verdict: VERDICTS[first.effect], rule: first.id, reason: first.reason, applied: sorted };
 }
 
-function applies(condition: Condition | 'always', context: Record<string, unknown>): boolean {
-  if (condition === 'always') return true;
+function appliesTo(rule: Rule, tool: ToolDefinition, context: Record<string, unknown>): 'yes' | 'no' | 'failed' {
+  const condition: Condition | 'always' | undefined = rule.conditionFor(tool);
+  if (condition === undefined) return 'no';
+  if (condition === 'always') return 'yes';
   try {
-    return condition(context) !== false;
+    const value = condition(context);
+    return value === true ? 'yes' : value === false ? 'no' : 'failed';
   } catch {
-    return true; // an absent optional argument, for example: better ask once too often
+    return 'failed'; // an absent optional argument, for example
   }
-}
-
-function compileRule(
-  entry: ApproveRule,
-  path: string,
-  tools: readonly ToolDefinition[],
-  environments: Environments,
-  errors: PolicyError[],
-): Rule {
-  const named = entry.tool === undefined ? tools : tools.filter((t) => membersOf(entry.tool ?? '').includes(t.name));
-  const subjects = named.filter((t) => (entry.effect ?? t.effect) === t.effect && t.waits !== 'person');
-  if (entry.tool !== undefined && named.length === 0) {
-    const names = tools.map((t) => t.name);
-    const known = nearest(entry.tool, names) || (names.length === 0 ? '; it has none' : `; it has ${names.join(', ')}`);
-    errors.push({ path: `${path}.tool`, message: `the agent has no tool ${entry.tool}${known}` });
-  } else if (entry.tool !== undefined && entry.effect !== undefined && subjects.length === 0) {
-    const effects = [...new Set(named.map((t) => t.effect))].join(', ');
-    const message = `${entry.tool} is ${effects}, so this rule never applies; remove effect, or write ${effects}`;
-    errors.push({ path: `${path}.effect`, message });
-  }
-  const conditions = new Map<string, Condition | 'always'>(subjects.map((tool) => [tool.name, 'always']));
-  if (entry.when !== undefined) {
-    const compiled = compileConditions(entry.when, subjects, environments);
-    if (compiled.ok) compiled.of.forEach((condition, name) => conditions.set(name, condition));
-    else errors.push({ path: `${path}.when`, message: compiled.message });
-  }
-  return {
-    id: path,
-    effect: 'ask',
-    reason: oneLine(entry.reason ?? describe(entry)),
-    conditionFor: (tool) => conditions.get(tool.name),
-  };
-}
-
-function describe(entry: ApproveRule): string {
-  const what = [
-    entry.tool === undefined ? undefined : `tool ${entry.tool}`,
-    entry.effect === undefined ? undefined : `effect ${entry.effect}`,
-    entry.when === undefined ? undefined : `when ${entry.when}`,
-  ];
-  return `approval is asked for ${what.filter(Boolean).join(', ')}`;
 }

@@ -16,6 +16,8 @@ export function compileConditions(
   when: string,
   subjects: readonly ToolDefinition[],
   environments: Environments = new Map(),
+  /** Of rules for whatever agent: what none of its tools has may be asked about with has(). */
+  forAnyAgent = false,
 ): Conditions {
   const loose = environmentFor('dyn');
   let guards: string[][];
@@ -24,9 +26,12 @@ export function compileConditions(
   } catch (err) {
     return { ok: false, message: explainCelError(err, when, undefined) };
   }
-  const wrong = guards.find((guard) => guard[0] === 'run' && check(loose, guard.join('.'), undefined, []));
+  const wrong = guards.find(
+    (guard) => (guard[0] === 'run' || guard[0] === 'call') && check(loose, guard.join('.'), undefined, []),
+  );
   if (wrong) return { ok: false, message: `${check(loose, wrong.join('.'), undefined, [])}; has() would be false` };
-  const misspelt = subjects.length === 0 ? undefined : guards.find((guard) => !subjects.some((t) => has(t, guard)));
+  const misspelt =
+    forAnyAgent || subjects.length === 0 ? undefined : guards.find((guard) => !subjects.some((t) => has(t, guard)));
   if (misspelt) {
     const found = check(environmentFor(celTypeOf(subjects[0]?.input)), misspelt.join('.'), subjects[0], []);
     return { ok: false, message: `${found ?? `unknown argument ${misspelt.join('.')}`}; has() would always be false` };

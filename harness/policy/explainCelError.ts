@@ -1,7 +1,7 @@
 // What is wrong with a condition, in terms of the tool's arguments: the name that was meant, the number to write.
 import type { ToolDefinition } from '../../contracts/tools.js';
 import { nearest } from '../nearest.js';
-import { RUN_FIELDS, VARIABLES } from './celEnvironment.js';
+import { FIELDS, VARIABLES } from './celEnvironment.js';
 import { celTypeOf } from './celTypes.js';
 
 interface CelError {
@@ -40,9 +40,10 @@ function unknownField(
 ): string {
   const name = /No such key: (.+)$/.exec(summary)?.[1] ?? when.slice(err.range?.start, err.range?.end);
   const receiver = /([\w.]+)\.$/.exec(when.slice(0, err.range?.start))?.[1] ?? 'arguments';
-  if (receiver === 'run') {
-    const known = Object.keys(RUN_FIELDS);
-    return `run has no ${name}${nearest(name, known) || ';'} it has ${known.join(', ')}`;
+  const fields = FIELDS[receiver];
+  if (fields !== undefined) {
+    const known = Object.keys(fields);
+    return `${receiver} has no ${name}${nearest(name, known) || ';'} it has ${known.join(', ')}`;
   }
   if (tool === undefined) return summary;
   const path = receiver.split('.').slice(1);

@@ -1,11 +1,15 @@
 // The calls of one reply: known tool, unique id, schema, policy, in this order. Rejected ones get a text from which
 // the model can repair them; ids and names that would make the conversation invalid are repaired in its content.
 import type { ContentBlock, ModelStopReason } from '../../contracts/conversation.js';
+import type { AppliedRule, CallDecision } from '../../contracts/policy.js';
 import type { ToolDefinition, ToolVerdict } from '../../contracts/tools.js';
 import { toolInCall } from '../callEffect.js';
 import { digestOf } from '../canonical.js';
 import { nearest } from '../nearest.js';
 import { checkArguments } from './checkArguments.js';
+import { ASKED_EACH_TIME } from './defaultPolicy.js';
+import type { ProvenanceIndex } from '../provenance/provenanceIndex.js';
+import { provenanceOfCall } from '../provenance/provenanceOfCall.js';
 import type { Policy, PolicyFacts, Verdict } from './compilePolicy.js';
 import { notPlain } from './plainJson.js';
 import { oneLine, summaryOf } from './summary.js';
@@ -23,6 +27,8 @@ export interface JudgeInput {
   facts: PolicyFacts;
   /** Calls whose arguments held what must not leave. */
   leaks?: ReadonlyMap<ContentBlock, Leak>;
+  /** Of everything that the model had before it when it replied. Asked for only where it counts: it is work. */
+  provenance: () => ProvenanceIndex;
   /** Calls of one reply above this number are rejected. */
   maxToolCallsPerStep?: number;
 }
@@ -39,6 +45,8 @@ export interface EarlierAnswer {
   id: string;
   tool: string;
   rule: string;
+  /** Every rule that asked about that call. */
+  rules: readonly string[];
   argumentsDigest: string;
   approved: boolean;
 }
@@ -56,6 +64,8 @@ export interface JudgedCall {
   reason: string;
   /** The approval of a like call that covers this one. */
   coveredBy?: string;
+  /** Absent for calls that never came to be judged by rules. */
+  decision?: CallDecision;
   /** With `reject`: what the model is told. */
   errorText?: string;
   summary: string;
@@ -150,21 +160,35 @@ function judgeOne(input: JudgeInput, p: Proposed): JudgedCall {
   const check = checkArguments(tool, p.block['input']);
   if (!check.ok) return rejected('arguments', check.message);
 
-  const judged = cautious(tool, input.policy.judge(tool, p.args, input.facts));
-  if (judged.verdict === 'reject') {
-    const errorText = `Refused by rule ${judged.rule}: ${judged.reason}. Nothing was executed.`;
-    return { ...base, ...judged, errorText };
+  const provenance = input.policy.looksAtProvenance(tool)
+    ? provenanceOfCall(input.provenance(), tool, p.args)
+    : undefined;
+  const facts = provenance === undefined ? input.facts : { ...input.facts, provenance };
+  const { applied, ...verdict } = cautious(tool, input.policy.judge(tool, p.args, facts));
+  const decision = { rules: applied, ...(provenance === undefined ? {} : { provenance }) };
+  const judged = { ...base, ...verdict, decision };
+  if (verdict.verdict === 'reject') {
+    return { ...judged, errorText: `Refused by rule ${verdict.rule}: ${verdict.reason}. Nothing was executed.` };
   }
-  if (judged.verdict !== 'ask' || tool.waits !== undefined) return { ...base, ...judged };
+  if (verdict.verdict !== 'ask' || tool.waits !== undefined) return judged;
   const answers = input.answers.filter((answer) => answer.tool === tool.name);
   const refusals = answers.filter((a) => !a.approved && a.argumentsDigest === base.argumentsDigest).length;
   if (refusals >= MAX_REFUSALS) {
     return rejected('refused-before', `${REFUSED_BEFORE} Nothing was executed. Do something else.`);
   }
-  const covering = answers.find((answer) => answer.approved && answer.rule === judged.rule);
-  if (!covering) return { ...base, ...judged };
-  const reason = `${judged.reason}; a person approved calls like this for the run (${covering.id})`;
-  return { ...base, ...judged, verdict: 'execute', reason, coveredBy: covering.id };
+  const covering = coveringAnswer(applied, answers);
+  if (covering === undefined) return judged;
+  const reason = `${verdict.reason}; a person approved calls like this for the run (${covering})`;
+  return { ...judged, verdict: 'execute', reason, coveredBy: covering };
+}
+
+/** A yes that was said because of the same rule, and with every other one that asks now in view as well. */
+function coveringAnswer(applied: readonly AppliedRule[], answers: readonly EarlierAnswer[]): string | undefined {
+  const asking = applied.filter((rule) => rule.effect === 'ask').map((rule) => rule.id);
+  if (asking.some((id) => ASKED_EACH_TIME.has(id))) return undefined;
+  const covers = (a: EarlierAnswer): boolean =>
+    a.approved && a.rule === asking[0] && asking.slice(1).every((id) => a.rules.includes(id));
+  return answers.find(covers)?.id;
 }
 
 const leakText = ({ names, kind }: Leak): string =>
@@ -173,9 +197,14 @@ const leakText = ({ names, kind }: Leak): string =>
 
 /** What an MCP tool does is not taken from its server: where nobody has said it, and no rule speaks of it, a person is asked. */
 const cautious = (tool: ToolDefinition, judged: Verdict): Verdict =>
-  tool.mcp?.undeclared === true && judged.verdict === 'execute' && judged.rule === 'default'
-    ? { ...judged, verdict: 'ask', rule: 'mcp-undeclared', reason: `nobody has said what ${tool.name} does` }
+  tool.mcp?.undeclared === true && judged.verdict === 'execute' && judged.rule.startsWith('default/')
+    ? undeclared(tool, judged)
     : judged;
+
+function undeclared({ name }: ToolDefinition, { applied }: Verdict): Verdict {
+  const rule = { id: 'mcp-undeclared', effect: 'ask' as const, reason: `nobody has said what ${name} does` };
+  return { verdict: 'ask', rule: rule.id, reason: rule.reason, applied: [rule, ...applied] };
+}
 
 const REFUSED_BEFORE = `A person has refused this very call ${MAX_REFUSALS} times, so nobody was asked again.`;
 

@@ -220,6 +220,7 @@ export async function aQuestion(
         verdict: 'ask',
         rule: call.rule,
         reason: call.reason,
+        decision: null,
         argumentsHash,
         argumentsDigest,
         summary: 'refund(A1)',
@@ -244,6 +245,7 @@ export async function aQuestion(
       onExpiry: 'reject',
       approvers: 1,
       assignee: null,
+      provenance: null,
     });
   });
   return { id, argumentsDigest };

@@ -200,6 +200,9 @@ export class ApiCaller {
   }
 }
 
+/** What a scripted model says comes from no user, so the built-in rules would ask; here a test's own rules do. */
+export const openPolicy = { default: false, rules: [{ id: 'all', effect: 'allow', when: 'true' }] };
+
 /**
  * An agent whose tools act on a sink over HTTP: look (read), charge (idempotent), transfer (reconcilable, asks
  * /transfer/status), launch (irreversible).
@@ -225,6 +228,7 @@ export function sinkAgent(name: string, sinkUrl: string, more: Record<string, un
     name,
     model: `scripted/${name}`,
     instructions: 'You are a test.',
+    policy: openPolicy,
     tools: [
       tool('look', 'read'),
       tool('charge', 'idempotent'),

@@ -36,6 +36,7 @@ tools:
     http: {url: "http://a"}
     effect: read
     input: {type: object}
+policy: {default: false, rules: [{id: all, effect: allow, when: 'true'}]}
 approve:
 `.trimStart();
 const FIRST_RULE = REFUND.split('\n').length; // the line on which the first rule stands
@@ -74,13 +75,19 @@ function errorOf(...rules: Record<string, string>[]) {
 }
 
 describe('a verdict', () => {
-  test('is execute by the rule default when no rule asks', () => {
-    expect(judge([], 'refund', {})).toEqual({ verdict: 'execute', rule: 'default', reason: 'no rule asks' });
+  test('is execute by the rule that allows when no rule asks', () => {
+    const allowed = { id: 'all', effect: 'allow', reason: 'allowed for when true' };
+    expect(judge([], 'refund', {})).toEqual({
+      verdict: 'execute',
+      rule: 'all',
+      reason: allowed.reason,
+      applied: [allowed],
+    });
   });
 
   test('names the first rule that asks, with its reason or its conditions', () => {
     const rules = [{ tool: 'notify' }, { effect: 'idempotent', reason: 'we\nlook' }, { tool: 'refund' }];
-    expect(judge(rules, 'refund', {})).toEqual({ verdict: 'ask', rule: 'approve[1]', reason: 'we look' });
+    expect(judge(rules, 'refund', {})).toMatchObject({ verdict: 'ask', rule: 'approve[1]', reason: 'we look' });
     expect(judge(rules, 'notify', {})).toMatchObject({
       rule: 'approve[0]',
       reason: 'approval is asked for tool notify',

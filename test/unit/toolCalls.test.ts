@@ -5,6 +5,7 @@ import { digestOf } from '../../harness/canonical.js';
 import type { ContentBlock, ModelStopReason } from '../../contracts/conversation.js';
 import { modelStopReasons } from '../../contracts/conversation.js';
 import { type JudgeInput, isToolCallId, judgeToolCalls } from '../../harness/policy/judgeToolCalls.js';
+import { ProvenanceIndex } from '../../harness/provenance/provenanceIndex.js';
 import { builtInTools } from '../../tools/builtIn/index.js';
 
 const AGENT = `
@@ -23,6 +24,7 @@ tools:
       required: [orderId, amountUsd]
       additionalProperties: false
   - {name: free, description: d, http: {url: "http://a"}, input: {type: object}, controls: []}
+policy: {default: false, rules: [{id: all, effect: allow, when: 'true'}]}
 approve:
   - {tool: refund, when: 'arguments.amountUsd > 50', reason: large refunds are agreed}
 `;
@@ -42,6 +44,7 @@ const judge = (content: readonly ContentBlock[], more: Partial<JudgeInput> = {})
     policy,
     seenToolCallIds: new Set(),
     answers: [],
+    provenance: () => new ProvenanceIndex(),
     facts: {
       agent: 'a',
       tenant: 't',
@@ -61,7 +64,7 @@ describe('a call that fits', () => {
     expect(judged.content).toEqual(content);
     expect(judged.repairedIds).toEqual([]);
     expect(judged.calls).toMatchObject([
-      { toolCallId: 'toolu_1', index: 0, name: 'refund', verdict: 'execute', rule: 'default' },
+      { toolCallId: 'toolu_1', index: 0, name: 'refund', verdict: 'execute', rule: 'all' },
     ]);
     expect(judged.calls[0]?.argumentsDigest).toBe(digestOf({ amountUsd: 5, orderId: 'A-17' }));
     expect(judged.calls[0]).not.toHaveProperty('errorText');
@@ -76,7 +79,14 @@ describe('a call that fits', () => {
   });
 
   test('is not asked about again when a person approved calls like it for the run: same tool, same rule', () => {
-    const yes = { id: 'apr_1', tool: 'refund', rule: 'approve[0]', argumentsDigest: 'of another call', approved: true };
+    const yes = {
+      id: 'apr_1',
+      tool: 'refund',
+      rule: 'approve[0]',
+      rules: ['approve[0]'],
+      argumentsDigest: 'of another call',
+      approved: true,
+    };
     const [call] = judge([refund('a', 51)], { answers: [yes] }).calls;
     expect(call).toMatchObject({ verdict: 'execute', rule: 'approve[0]', coveredBy: 'apr_1' });
     expect(call?.reason).toContain('a person approved calls like this for the run (apr_1)');
@@ -90,6 +100,7 @@ describe('a call that fits', () => {
       id,
       tool: 'refund',
       rule: 'approve[0]',
+      rules: ['approve[0]'],
       argumentsDigest: digestOf(args),
       approved: false,
     });
@@ -106,7 +117,9 @@ describe('a call that fits', () => {
     const content = [use('a', 'ask_person', { question: 'Which order?' })];
     expect(
       verdicts(content, {
-        answers: [{ id: 'apr_1', tool: 'ask_person', rule: 'ask_person', argumentsDigest: '', approved: true }],
+        answers: [
+          { id: 'apr_1', tool: 'ask_person', rule: 'ask_person', rules: [], argumentsDigest: '', approved: true },
+        ],
       }),
     ).toEqual([['a', 'ask', 'ask_person']]);
   });

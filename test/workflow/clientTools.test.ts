@@ -2,7 +2,15 @@
 import type { ClientCall } from '../../contracts/clientCalls.js';
 import { waitFor } from '../../embedded/processes.js';
 import type { Service } from '../../embedded/services.js';
-import { ApiCaller, type TestService, calls, done, scriptOf, startTestService } from '../support/service.js';
+import {
+  ApiCaller,
+  type TestService,
+  calls,
+  done,
+  openPolicy,
+  scriptOf,
+  startTestService,
+} from '../support/service.js';
 
 let service: TestService;
 let api: ApiCaller;
@@ -30,7 +38,14 @@ function agent(name: string, tool: Record<string, unknown> = {}, more: Record<st
     client: true,
     ...tool,
   };
-  return { name, model: `scripted/${name}`, instructions: 'You are a test.', tools: [press], ...more } as {
+  return {
+    name,
+    model: `scripted/${name}`,
+    instructions: 'You are a test.',
+    policy: openPolicy,
+    tools: [press],
+    ...more,
+  } as {
     name: string;
   };
 }

@@ -3,7 +3,15 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { waitFor } from '../../embedded/processes.js';
 import type { Service } from '../../embedded/services.js';
-import { ApiCaller, type TestService, calls, done, scriptOf, startTestService } from '../support/service.js';
+import {
+  ApiCaller,
+  type TestService,
+  calls,
+  done,
+  openPolicy,
+  scriptOf,
+  startTestService,
+} from '../support/service.js';
 
 const SECRET = 'hush-4f6c0a5e1d';
 let service: TestService;
@@ -105,7 +113,8 @@ test('a secret named in the agent file reaches the service, and stands nowhere i
 test('a worker killed inside a POST leaves it unknown, and inside a GET asks again', async () => {
   const killed = async (name: string, args: Record<string, unknown>) => {
     const before = requestsTo('/slow').length;
-    const id = await aRun(name, [calls(['http_request', { url: `${url}/slow`, ...args }]), done()]);
+    const turns = [calls(['http_request', { url: `${url}/slow`, ...args }]), done()];
+    const id = await aRun(name, turns, { policy: openPolicy });
     await waitFor('the request', async () => requestsTo('/slow').length > before || undefined);
     await worker.kill();
     worker = await service.startWorker();

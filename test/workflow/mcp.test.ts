@@ -216,7 +216,7 @@ describe('a server that is gone', () => {
     const server = files('dies', [tool('die'), tool('fail')]);
     const settings = { tools: { die: { effect: 'irreversible' }, fail: { effect: 'read' } } };
     const turns = [calls(['tickets_die', {}]), calls(['tickets_fail', {}]), done()];
-    const id = await aRun('mcp-dies', stdio(server, settings), turns);
+    const id = await aRun('mcp-dies', stdio(server, settings), turns, { allow: ['tickets_die'] });
     expect(await api.ended(id)).toMatchObject({ status: 'completed', unknownCalls: [{ tool: 'tickets_die' }] });
     expect(server.calls().map((call) => call.name)).toEqual(['die', 'fail']); // never again, and a new process after it
     expect(await resultsOf(id, 2)).toMatch(/"failed".*no such ticket/);

@@ -9,7 +9,15 @@ import type { Undo } from '../../contracts/undo.js';
 import { waitFor } from '../../embedded/processes.js';
 import type { Service } from '../../embedded/services.js';
 import { verifySignature } from '../../index.js';
-import { ApiCaller, type TestService, calls, done, scriptOf, startTestService } from '../support/service.js';
+import {
+  ApiCaller,
+  type TestService,
+  calls,
+  done,
+  openPolicy,
+  scriptOf,
+  startTestService,
+} from '../support/service.js';
 
 const ROOT = path.join(__dirname, '..', '..');
 const HMAC = 'hush-hmac-9031';
@@ -82,7 +90,9 @@ function agent(name: string, more: Record<string, unknown> = {}): { name: string
     http: { url: `${url}/${verb}`, ...http },
   });
   const tools = [tool('book', { undoUrl: `${url}/undo`, secret: 'BOOK_HMAC' }), tool('mail', {}), 'reserve'];
-  return { name, model: `scripted/${name}`, instructions: 'You are a test.', tools, ...more } as { name: string };
+  return { name, model: `scripted/${name}`, instructions: 'You are a test.', policy: openPolicy, tools, ...more } as {
+    name: string;
+  };
 }
 
 async function aRun(name: string, turns: Parameters<typeof scriptOf>[1], more: Record<string, unknown> = {}) {

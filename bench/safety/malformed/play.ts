@@ -98,6 +98,7 @@ const agentOf = (name: string, sinkUrl: string): object => ({
         additionalProperties: false,
       },
       effect: 'idempotent',
+      external: false,
       http: { url: `${sinkUrl}/charge` },
     },
   ],
