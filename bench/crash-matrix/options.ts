@@ -22,7 +22,7 @@ of its event log and inside every call to the model and to a tool, before and af
 end like the undisturbed one: same outcome, same conversation, same log, every effect once, no finished call made
 again. Ends with 1 when one does not, or when a point was not met. docs/crash-matrix.md says how to read the tables.
 
-  --steps N       steps of the run that call tools, from ${FEWEST}; default 200 (about an hour; 20 take some five minutes)
+  --steps N       steps of the run that call tools, from ${FEWEST}; default 200 (an hour or more; 20 take some five minutes)
   --kill A,B      of ${victims.join(', ')}; default: all
   --points WHICH  every (default); kinds: one point of each kind; sample:N: so many, spread over the whole run, with
                   each kind among them; N..M: by their numbers, each in a run of its own, to look closer at a difference
