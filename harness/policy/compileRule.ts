@@ -2,6 +2,7 @@
 import type { RuleEffect } from '../../contracts/policy.js';
 import type { ToolDefinition } from '../../contracts/tools.js';
 import { membersOf } from '../agents/resolveTools.js';
+import { effectsOf } from '../callEffect.js';
 import { nearest } from '../nearest.js';
 import { type Condition, type Environments, compileConditions } from './conditions.js';
 import type { RuleText } from './ruleTexts.js';
@@ -30,7 +31,10 @@ export function compileRule(
   errors: PolicyError[],
 ): Rule {
   const named = tools.filter((tool) => isAbout(text, tool));
-  const subjects = named.filter((t) => (text.toolEffect ?? t.effect) === t.effect && t.waits !== 'person');
+  const { toolEffect } = text;
+  const subjects = named.filter(
+    (t) => (toolEffect === undefined || effectsOf(t).includes(toolEffect)) && t.waits !== 'person',
+  );
   if (text.path !== undefined) checkNames(text, text.path, tools, errors);
   if (text.path !== undefined && named.length > 0) checkEffect(text, text.path, named, subjects, errors);
   const conditions = new Map<string, Condition | 'always'>(subjects.map((tool) => [tool.name, 'always']));
@@ -46,7 +50,8 @@ export function compileRule(
     effect: text.effect,
     reason: oneLine(text.reason),
     names: text.builtIn !== true && text.tools !== undefined,
-    conditionFor: (tool) => conditions.get(tool.name),
+    // By the effect of this very call.
+    conditionFor: (tool) => ((toolEffect ?? tool.effect) === tool.effect ? conditions.get(tool.name) : undefined),
   };
 }
 
