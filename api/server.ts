@@ -20,6 +20,7 @@ import { keyRoutes } from './routes/keys.js';
 import { mcpToolRoutes } from './routes/mcpTools.js';
 import { runControlRoutes } from './routes/runControl.js';
 import { runRoutes } from './routes/runs.js';
+import { policyRoutes } from './routes/policy.js';
 import { undoRoutes } from './routes/undo.js';
 import { stepRoutes } from './routes/steps.js';
 
@@ -62,6 +63,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(agentRoutes(deps));
       await v1.register(mcpToolRoutes(deps));
       await v1.register(undoRoutes(deps));
+      await v1.register(policyRoutes(deps));
       await v1.register(keyRoutes(deps));
       await v1.register(housekeepingRoutes(deps));
       await v1.register(auditRoutes(deps));

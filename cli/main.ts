@@ -12,6 +12,7 @@ import { addHousekeeping } from './commands/housekeeping.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
 import { addMcp } from './commands/mcp.js';
+import { addPolicy } from './commands/policy.js';
 import { addMessage } from './commands/message.js';
 import { addOpen } from './commands/open.js';
 import { addPause } from './commands/pause.js';
@@ -98,6 +99,7 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addAgents,
   addTools,
   addMcp,
+  addPolicy,
   addKeys,
   addAudit,
   addHousekeeping,

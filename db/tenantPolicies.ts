@@ -43,3 +43,7 @@ export async function putTenantPolicy(
     [row.tenantId, JSON.stringify(row.policy), row.source, row.version, JSON.stringify(row.storedBy)],
   );
 }
+
+export async function deleteTenantPolicy(db: Queryable, tenantId: string): Promise<void> {
+  await db.query('DELETE FROM tenant_policies WHERE tenant_id = $1', [tenantId]);
+}
