@@ -2,7 +2,7 @@
 // Quick when there is nothing to do. `--quiet` says only what takes time.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findTemporalCli } from './temporalCli.mjs';
@@ -34,6 +34,9 @@ function installPackages() {
   const wanted = hashOf([path.join(root, 'package-lock.json')]);
   const stamp = path.join(stateDir, 'packages');
   if (readOr(stamp) === wanted) return;
+  // npm ci would empty the folder behind the link.
+  const folder = lstatSync(path.join(root, 'node_modules'), { throwIfNoEntry: false });
+  if (folder?.isSymbolicLink()) fail('node_modules is a link to packages of another version; remove it and try again.');
   timed('installing packages (npm ci), about a minute', () => {
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
     const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {

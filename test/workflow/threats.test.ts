@@ -114,12 +114,11 @@ test('ASI09 trust exploitation: one person who is talked into it is not enough w
   const afterOneYes = async (name: string, approvers: number): Promise<unknown[]> => {
     const { id } = await played(name, turns, { approve: [{ tool: 'charge' }], approvals: { approvers } });
     await api.decide(await api.firstApproval(id), 'approve');
-    if (approvers === 1) await api.ended(id);
-    else expect(await api.run(id)).toMatchObject({ status: 'waiting' });
-    return chargedBy(id);
+    await api.runWith(id, 'ended or waiting', (run) => run.status !== 'queued' && run.status !== 'running');
+    return [(await api.run(id)).status, ...chargedBy(id)];
   };
-  expect(await afterOneYes('asi09-off', 1)).toEqual([THEIRS]);
-  expect(await afterOneYes('asi09-on', 2)).toEqual([]);
+  expect(await afterOneYes('asi09-off', 1)).toEqual(['completed', THEIRS]);
+  expect(await afterOneYes('asi09-on', 2)).toEqual(['waiting']);
 });
 
 test('ASI10 rogue agents: a model that does one thing again and again is stopped', async () => {
