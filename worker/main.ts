@@ -20,10 +20,8 @@ import { newWorkerId } from '../harness/ids.js';
 import { createModels } from '../providers/models.js';
 import { createLogger } from '../telemetry/log.js';
 import { createToolRegistry } from '../tools/registry.js';
-import { findSandboxes, noSandboxes } from '../sandbox/sandboxes.js';
 import { connect, createWorkers } from './createWorkers.js';
 import { holdLease } from './lease.js';
-import { offerProbedTools } from './offerProbed.js';
 import { PeerWatch } from './peerWatch.js';
 import { isGone, thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
@@ -47,11 +45,7 @@ async function main(): Promise<void> {
   });
   const here = thisProcess();
   const silence = new PeerWatch();
-  const tools = await createToolRegistry({
-    userModule: config.toolsModule,
-    mcpCommands: config.mcpCommands,
-    sandboxes: config.sandbox ? findSandboxes() : noSandboxes('switched off by LONGHAUL_SANDBOX'),
-  });
+  const tools = await createToolRegistry({ userModule: config.toolsModule, mcpCommands: config.mcpCommands });
   const deps: Deps = {
     pool,
     tools,
@@ -98,10 +92,7 @@ async function main(): Promise<void> {
   const house = keepHouse(deps, [orphanedWorkspaces({ ...deps, host: hostname() })]);
   startWatchdog(config.blockedMs);
   stopOnSignals(workers, log);
-  const stopping = new AbortController();
-  void offerProbedTools(pool, workerId, tools, log, stopping.signal);
   await running;
-  stopping.abort();
   await house.stop();
   await recovery.stop();
   await tools.mcp.close();

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defineTool } from '../defineTool.js';
 import { ToolError } from '../execution.js';
-import { namesOn } from './paths.js';
+import { inside } from './paths.js';
 import { filePath, oneAtATime, writeText } from './workspaceFiles.js';
 
 export const workspaceWrite = defineTool({
@@ -14,13 +14,13 @@ export const workspaceWrite = defineTool({
   controls: ['path'],
   timeout: '30s',
   async execute(args, ctx) {
-    const wanted = { names: namesOn(args.path), shown: args.path };
-    if (args.path.endsWith('/') || wanted.names.length === 0) {
+    const full = await inside(ctx.workspaceDir, args.path);
+    if (args.path.endsWith('/') || full === (await inside(ctx.workspaceDir, '.'))) {
       throw new ToolError(`${args.path} is a folder. Give the path of a file.`);
     }
-    await oneAtATime(ctx.workspaceDir, wanted, async () => {
+    await oneAtATime(full, async () => {
       ctx.signal.throwIfAborted();
-      await writeText(ctx.workspaceDir, wanted, args.content);
+      await writeText(full, args.path, args.content);
     });
     return `Wrote ${args.path} (${Buffer.byteLength(args.content)} bytes).`;
   },
