@@ -11,7 +11,10 @@ const VALUES = 10_000;
 const RESULTS = 100;
 const ROUNDS = 5;
 
-/** In milliseconds of processor time, whatever else the machine does: of every call of these plays, judged in a run that has seen so many values before. */
+/**
+ * In milliseconds: of every call of these plays, judged in a run that has seen so many values before; of each call the
+ * median of its rounds, as a machine with other work stops any of them for longer than a verdict takes.
+ */
 export function verdictTimes(agent: Agent, plays: readonly Case[]): number[] {
   const { index } = aLongRun(agent);
   const facts = {
@@ -20,18 +23,18 @@ export function verdictTimes(agent: Agent, plays: readonly Case[]): number[] {
     now: new Date(),
     run: { steps: 1, toolCalls: 1, costUsd: 0, metadata: {} },
   };
-  const times: number[] = [];
+  const calls = plays
+    .flatMap((play) => play.calls)
+    .map(({ name, args }) => ({ tool: agent.tools.find((t) => t.name === name), args, times: [] as number[] }));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { name, args } of plays.flatMap((play) => play.calls)) {
-      const tool = agent.tools.find((t) => t.name === name);
+    for (const { tool, args, times } of calls) {
       if (!tool) continue;
-      const begin = process.cpuUsage();
+      const begin = performance.now();
       agent.policy.judge(tool, args, { ...facts, provenance: provenanceOfCall(index, tool, args) });
-      const { user, system } = process.cpuUsage(begin);
-      if (round > 0) times.push((user + system) / 1000); // the first round warms up
+      times.push(performance.now() - begin);
     }
   }
-  return times;
+  return calls.map(({ times }) => quantile(times, 0.5));
 }
 
 export function quantile(times: readonly number[], q: number): number {
