@@ -1,44 +1,26 @@
 // One run through the real API, worker and policy: an agent and a script of its own, an approver over REST, and the tool
 // server's word for what was executed.
 import type { Approval } from '../../contracts/approvals.js';
-import { ScriptedModelControl } from '../../embedded/scriptedModel/client.js';
 import { waitFor } from '../../embedded/processes.js';
-import type { Services } from '../../embedded/services.js';
 import { agentFile } from './agentFile.js';
 import type { Case } from './cases.js';
 import { type Asked, type Outcome, answers } from './outcome.js';
+import type { Stage } from './stage.js';
 import type { Suite } from './suite.js';
-import type { ToolServer } from './toolServer.js';
 
-export interface Stage {
-  services: Services;
-  tools: ToolServer;
-  agentsFolder: string;
-}
-
-export async function playOnline({ services, tools, agentsFolder }: Stage, suite: Suite, play: Case): Promise<Outcome> {
+export async function playOnline(
+  { model, tools, ask }: Stage,
+  agentsFolder: string,
+  suite: Suite,
+  play: Case,
+): Promise<Outcome> {
   const name = play.id.replaceAll('_', '-').toLowerCase();
   tools.expect(play);
   const turns = play.calls.map((call) => ({ reply: [{ tool: call.name, input: call.args }] }));
-  const model = new ScriptedModelControl(services.scriptedModelUrl as string);
   await model.putScript({ name, turns: [...turns, { reply: [{ text: 'Done.' }] }] });
   const file = agentFile(suite, agentsFolder, (tool) => `${tools.url}/${play.id}/${tool}`)
     .replace(/^name: .*$/m, `name: ${name}`)
     .replace(/^model: .*$/m, `model: scripted/${name}`);
-  const ask = async <T>(method: string, at: string, body?: unknown): Promise<T> => {
-    const isText = typeof body === 'string';
-    const response = await fetch(`${services.apiUrl}${at}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${services.adminKey}`,
-        ...(body === undefined ? {} : { 'content-type': isText ? 'application/yaml' : 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${play.id}: ${method} ${at}: ${response.status} ${text.slice(0, 500)}`);
-    return JSON.parse(text) as T;
-  };
   await ask('PUT', `/v1/agents/${name}`, file);
   const { id } = await ask<{ id: string }>('POST', '/v1/runs', { agent: name, input: play.prompt });
   const asked = new Map<number, Asked>();
