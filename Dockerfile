@@ -24,4 +24,4 @@ COPY docker/healthy.cjs ./docker/
 RUN mkdir -p /data/workspaces && chown -R node:node /data
 ENV LONGHAUL_DATA_DIR=/data
 USER node
-CMD ["node", "--enable-source-maps", "dist/api/main.js"]
+CMD ["node", "dist/api/main.js"]

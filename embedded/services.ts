@@ -179,7 +179,7 @@ async function startNode(
   onSpawn: (pid: number) => void = () => undefined,
 ): Promise<ReadyService> {
   const dist = path.join(packageRoot(), 'dist');
-  const child = spawn(process.execPath, ['--enable-source-maps', path.join(dist, script), ...args], {
+  const child = spawn(process.execPath, [path.join(dist, script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import type { Deps } from '../activities/deps.js';
-import { createActivities } from '../activities/index.js';
+import type { createActivities } from '../activities/index.js';
 import type { Config } from '../config/env.js';
 import { taskQueues } from '../contracts/queues.js';
+import type { Redactor } from '../harness/redaction/redactor.js';
 import { redactActivities } from './redactActivities.js';
 
 /** How long calls in flight may go on after SIGTERM before they are handed back, in milliseconds. */
@@ -19,17 +19,46 @@ export async function connect(config: Config): Promise<NativeConnection> {
   return NativeConnection.connect({ ...connectionOptions, address: config.temporalAddress ?? 'localhost:7233' });
 }
 
+type Activities = ReturnType<typeof createActivities>;
+
+/** `call`: talks to a model or a tool. `row`: only writes down. */
+const KINDS: Record<keyof Activities, 'call' | 'row'> = {
+  callModel: 'call',
+  executeTool: 'call',
+  executeToolLocally: 'call',
+  pinTools: 'call',
+  compensateCall: 'call',
+  finishUndo: 'row',
+  requestApproval: 'row',
+  checkEdit: 'row',
+  recordVote: 'row',
+  recordNotice: 'row',
+  recordDecision: 'row',
+  recordWait: 'row',
+  recordPause: 'row',
+  recordIgnoredSignal: 'row',
+  recordSignals: 'row',
+  queueMessage: 'row',
+  closeRun: 'row',
+};
+
+export interface Workload {
+  /** Asked when an activity runs, not before: they may still be loading while the workers are made. */
+  activities: () => Activities;
+  redactor: Redactor;
+  workerId: string;
+}
+
 export async function createWorkers(
   connection: NativeConnection,
   config: Config,
-  deps: Deps,
-  workerId: string,
+  { activities, redactor, workerId }: Workload,
 ): Promise<Worker[]> {
-  const { callModel, executeTool, executeToolLocally, pinTools, compensateCall, ...rows } = createActivities(deps);
+  const of = (...names: (keyof Activities)[]) => lateBound(activities, names);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporalNamespace,
-    interceptors: { activity: [() => ({ inbound: redactActivities(deps.redactor) })] },
+    interceptors: { activity: [() => ({ inbound: redactActivities(redactor) })] },
     identity: `${config.workerName}:${process.pid}:${workerId}`,
     shutdownGraceTime: DRAIN_MS,
     shutdownForceTime: DRAIN_MS * 2,
@@ -43,13 +72,21 @@ export async function createWorkers(
       ...common,
       taskQueue: taskQueues.runs,
       workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
-      activities: { callModel, executeTool, executeToolLocally, pinTools, compensateCall },
+      activities: of(...namesOf('call')),
       // After a dead worker, its sticky queue is waited for this long before another takes the run over.
       stickyQueueScheduleToStartTimeout: '2 seconds',
     }),
-    Worker.create({ ...common, taskQueue: taskQueues.rows, activities: rows }),
+    Worker.create({ ...common, taskQueue: taskQueues.rows, activities: of(...namesOf('row')) }),
   ];
   const tools = (taskQueue: string): Promise<Worker> =>
-    Worker.create({ ...common, taskQueue, activities: { executeTool, compensateCall } });
+    Worker.create({ ...common, taskQueue, activities: of('executeTool', 'compensateCall') });
   return Promise.all(config.queues.flatMap((queue) => (queue === taskQueues.runs ? runs() : [tools(queue)])));
 }
+
+const namesOf = (kind: 'call' | 'row'): (keyof Activities)[] =>
+  (Object.keys(KINDS) as (keyof Activities)[]).filter((name) => KINDS[name] === kind);
+
+type AnyActivity = (...args: readonly unknown[]) => Promise<unknown>;
+
+const lateBound = (activities: () => Activities, names: readonly (keyof Activities)[]): Record<string, AnyActivity> =>
+  Object.fromEntries(names.map((name) => [name, (...args) => (activities()[name] as AnyActivity)(...args)]));

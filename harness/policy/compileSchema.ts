@@ -26,7 +26,10 @@ export function compileSchema(schema: JsonSchema): ValidateFunction {
   if (known) return known;
   // Such a validator answers with a promise: every argument would pass, and its rejection would end the process.
   if (schema['$async'] !== undefined) throw new TypeError('$async is not supported; remove it');
-  const validate = ajvFor(schema).compile(schema);
+  const problem = metaProblem(schema);
+  if (problem !== undefined) throw new Error(`schema is invalid: ${problem}`);
+  // One of its own: what a schema calls itself is nobody else's business.
+  const validate = new (draftOf(schema))({ ...OPTIONS, validateSchema: false }).compile(schema);
   const [oldest] = compiled.keys();
   if (compiled.size >= MAX_CACHED && oldest !== undefined) compiled.delete(oldest);
   compiled.set(key, validate);
@@ -52,11 +55,17 @@ export function schemaProblem(schema: JsonSchema): SchemaProblem | undefined {
 
 function metaErrors(schema: JsonSchema): readonly ErrorObject[] {
   try {
-    const ajv = ajvFor(schema);
-    return ajv.validateSchema(schema) === false ? (ajv.errors ?? []) : [];
+    const checker = checkerFor(schema);
+    return checker.validateSchema(schema) === false ? (checker.errors ?? []) : [];
   } catch {
     return []; // an unknown $schema; the error of compile says so
   }
+}
+
+/** Throws for an unknown $schema. */
+function metaProblem(schema: JsonSchema): string | undefined {
+  const checker = checkerFor(schema);
+  return checker.validateSchema(schema) === false ? checker.errorsText() : undefined;
 }
 
 function metaText(err: ErrorObject): string {
@@ -64,12 +73,23 @@ function metaText(err: ErrorObject): string {
   return allowed === undefined ? (err.message ?? err.keyword) : `must be one of ${allowed.join(', ')}`;
 }
 
-function ajvFor(schema: JsonSchema): Ajv {
+type Draft = typeof Ajv | typeof Ajv2019 | typeof Ajv2020;
+
+function draftOf(schema: JsonSchema): Draft {
   const draft = typeof schema['$schema'] === 'string' ? schema['$schema'] : '';
-  if (draft.includes('draft-07')) return new Ajv(OPTIONS);
-  return draft.includes('2019-09') ? new Ajv2019(OPTIONS) : new Ajv2020(OPTIONS);
+  if (draft.includes('draft-07')) return Ajv;
+  return draft.includes('2019-09') ? Ajv2019 : Ajv2020;
 }
 
+/** Know the schema of schemas, which takes longer to compile than most tools'. They keep nothing of what they check. */
+const checkers = new Map<Draft, Ajv>();
+
+function checkerFor(schema: JsonSchema): Ajv {
+  const draft = draftOf(schema);
+  const checker = checkers.get(draft) ?? new draft(OPTIONS);
+  checkers.set(draft, checker);
+  return checker;
+}
 /** A JSON pointer as a path, with numbers where the value has a list. */
 export function pathIn(value: unknown, pointer: string): PropertyKey[] {
   let node = value;
