@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Actor } from '../contracts/events.js';
 import { type KeyRow, type Role, findActiveKey, insertKey } from '../db/keys.js';
 import type { Queryable } from '../db/pool.js';
+import { asTenant } from '../db/tenantPool.js';
 import { sha256Hex } from '../harness/canonical.js';
 import { newKeyId } from '../harness/ids.js';
 import { Problem } from './errors.js';
@@ -49,6 +50,11 @@ export function requireKeys(app: FastifyInstance, db: Queryable): void {
       throw new Problem('forbidden', `This needs the role ${role}; the key ${key.name} has ${key.roles.join(', ')}.`);
     }
     request.key = key;
+  });
+  // The last hook before the route, because reading a body loses the asynchronous context.
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.key === null) done();
+    else asTenant(request.key.tenantId, done);
   });
 }
 

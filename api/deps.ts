@@ -8,7 +8,10 @@ import type { StreamHub } from './streamHub.js';
 import type { RunWorkflows } from './temporal.js';
 
 export interface ApiDeps {
+  /** Sees the rows of the caller's tenant; without a caller none. */
   pool: Pool;
+  /** Sees everything: for keys, whose tenant is not known before they are read. */
+  wholePool: Pool;
   workflows: RunWorkflows;
   hub: StreamHub;
   links: RunLinks;

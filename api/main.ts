@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { environmentRedactor, loadConfig, requireServers } from '../config/env.js';
 import { createPool } from '../db/pool.js';
+import { createTenantPool } from '../db/tenantPool.js';
 import { apiSweeps } from '../housekeeping/apiSweeps.js';
 import { keepHouse } from '../housekeeping/schedule.js';
 import { createLogger } from '../telemetry/log.js';
@@ -23,11 +24,13 @@ async function main(): Promise<void> {
   const { databaseUrl, temporalAddress } = requireServers(config);
   const redactor = environmentRedactor();
   const log = createLogger('api', config.logLevel, redactor);
-  const pool = createPool(databaseUrl, {
+  const poolOptions = {
     name: 'longhaul api',
-    onError: (err) => log.warn({ err }, 'a database connection broke'),
-  });
-  if (config.adminKey !== undefined) await ensureAdminKey(pool, config.adminKey);
+    onError: (err: Error) => log.warn({ err }, 'a database connection broke'),
+  };
+  const pool = createTenantPool(databaseUrl, poolOptions);
+  const wholePool = createPool(databaseUrl, poolOptions);
+  if (config.adminKey !== undefined) await ensureAdminKey(wholePool, config.adminKey);
 
   const auditKey = keepAuditKey(config.dataDir, config.auditKey);
   // Lazy: the API answers what it can while Temporal is away.
@@ -35,6 +38,7 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: config.temporalNamespace });
   const deps: ApiDeps = {
     pool,
+    wholePool,
     workflows: createRunWorkflows(client),
     hub: createStreamHub(databaseUrl, (err) => log.warn({ err }, 'the listening connection broke; it is made again')),
     links: linksTo(config.temporalUiUrl, config.temporalNamespace),
@@ -48,10 +52,10 @@ async function main(): Promise<void> {
   };
   const app = await buildServer(deps);
   const url = await app.listen({ host: config.host, port: config.port });
-  const house = keepHouse(deps, apiSweeps({ ...deps, client }));
+  const house = keepHouse({ pool: wholePool, log }, apiSweeps({ ...deps, pool: wholePool, client }));
   if (config.agentsDirGiven && !existsSync(config.agentsDir))
     log.warn(`LONGHAUL_AGENTS_DIR names ${config.agentsDir}, which does not exist: no agent files are loaded`);
-  const agents = loadAgents(pool, config.agentsDir, log);
+  const agents = loadAgents(wholePool, config.agentsDir, log);
   if (!LOOPBACK.includes(config.host))
     log.warn('listening beyond this machine without TLS: put a proxy with TLS before it');
   log.info({ url, pid: process.pid, auditKey: auditKey.publicKey }, 'ready');
@@ -62,7 +66,7 @@ async function main(): Promise<void> {
     await app.close();
     await deps.hub.close();
     await connection.close();
-    await pool.end();
+    await Promise.all([pool.end(), wholePool.end()]);
     log.info('stopped');
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());

@@ -43,7 +43,7 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
   handleErrors(app);
   sayWhereJsonBreaks(app);
   refuseNul(app);
-  requireKeys(app, deps.pool);
+  requireKeys(app, deps.wholePool);
   redactRequests(app, deps.redactor);
   app.addHook('preClose', () => deps.hub.endAll());
   await app.register(helmet, {

@@ -19,8 +19,8 @@ export interface PoolOptions {
   onError?: (err: Error) => void;
 }
 
-export function createPool(url: string, options: PoolOptions = {}): Pool {
-  const pool = new pg.Pool({
+export function createPool(url: string, options: PoolOptions = {}, Kind: typeof pg.Pool = pg.Pool): Pool {
+  const pool = new Kind({
     connectionString: url,
     max: options.max ?? 20,
     connectionTimeoutMillis: 10_000,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
+import { provideTenantRole } from './tenantRole.js';
 
 /** Any constant: it keeps replicas that boot at the same time from migrating at once. */
 const LOCK_KEY = 727_001;
@@ -45,6 +46,7 @@ export async function migrate(databaseUrl: string): Promise<{ applied: string[] 
       await applyOne(client, migration);
       applied.push(migration.name);
     }
+    await provideTenantRole(client);
     return { applied };
   } finally {
     await client.end(); // releases the lock

@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { auditReport, checkpoint } from '../../contracts/audit.js';
 import { readCheckpoints } from '../../db/checkpoints.js';
+import { eachAsTenant } from '../../db/tenantPool.js';
 import type { ApiDeps } from '../deps.js';
 import { exportAudit, verifyAudit } from '../readAudit.js';
 import { signHeads } from '../signHeads.js';
@@ -74,7 +75,7 @@ export const auditRoutes =
         return reply
           .type('application/x-ndjson')
           .header('content-disposition', `attachment; filename="longhaul-audit-${runId ?? day}.ndjson"`)
-          .send(Readable.from(exportAudit(deps, { tenantId, runId })));
+          .send(Readable.from(eachAsTenant(tenantId, exportAudit(deps, { tenantId, runId }))));
       },
     );
   };

@@ -33,7 +33,7 @@ export async function installGates(pool: Pool): Promise<void> {
       open boolean NOT NULL DEFAULT false
     );
     CREATE INDEX ON crash_matrix.gates (agent, type);
-    CREATE FUNCTION crash_matrix.wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION crash_matrix.wait_at_gate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     DECLARE gate int;
     BEGIN
       SELECT g.id INTO gate FROM crash_matrix.gates g

@@ -27,6 +27,11 @@ export const loadBefore = loadavg()[0] ?? 0;
 
 export async function describeMachine({ postgres, temporal }: Servers): Promise<Machine> {
   const { serverVersion } = await temporal.workflowService.getSystemInfo({});
+  return { ...describeHost(), postgres: await postgres.version(), temporal: serverVersion ?? 'unknown' };
+}
+
+/** The machine alone, for what is not measured on servers. */
+function describeHost(): Omit<Machine, 'postgres' | 'temporal'> {
   const list = cpus();
   return {
     cpu: list[0]?.model.trim() ?? 'unknown',
@@ -34,16 +39,18 @@ export async function describeMachine({ postgres, temporal }: Servers): Promise<
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     os: osName(),
     node: process.versions.node,
-    postgres: await postgres.version(),
-    temporal: serverVersion ?? 'unknown',
     commit: commitOf(),
     loadBefore,
   };
 }
 
-export const machineText = (m: Machine): string =>
-  `${m.cores} cores (${m.cpu}), ${m.memoryGiB} GiB, ${m.os}, Node ${m.node}, PostgreSQL ${m.postgres} with fsync, ` +
-  `Temporal ${m.temporal} (embedded server), Longhaul ${m.commit}; load before: ${m.loadBefore.toFixed(1)}`;
+const hostText = (m: Omit<Machine, 'postgres' | 'temporal'>): string =>
+  `${m.cores} cores (${m.cpu}), ${m.memoryGiB} GiB, ${m.os}, Node ${m.node}, Longhaul ${m.commit}; load before: ${m.loadBefore.toFixed(1)}`;
+
+export const machineText = ({ postgres, temporal, ...host }: Machine): string =>
+  `${hostText(host)}; PostgreSQL ${postgres} with fsync, Temporal ${temporal} (embedded server)`;
+
+export const thisHostText = (): string => hostText(describeHost());
 
 function osName(): string {
   const name =

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { packageRoot } from '../../embedded/services.js';
 import { checkAgent } from '../../harness/agents/checkAgent.js';
 import { Closing } from '../closing.js';
+import { thisHostText } from '../report/machine.js';
 import { agentFile } from './agentFile.js';
 import { type Case, casesOf } from './cases.js';
 import { figuresOf, isReached, tableOf } from './figures.js';
@@ -139,7 +140,7 @@ async function playAllOnline(
 function publish(text: string, asking: readonly string[]): void {
   const file = path.join(packageRoot(), 'docs', 'bench', 'safety.md');
   const head = '# `npm run bench:safety`\n\nAgentDojo v1.2.2, a scripted model that obeys the attacker perfectly.';
-  writeFileSync(file, `${head} ${text}\nBenign tasks that ask: ${asking.join(', ')}.\n`);
+  writeFileSync(file, `${head} ${text}\nOn ${thisHostText()}.\n\nBenign tasks that ask: ${asking.join(', ')}.\n`);
   console.log(`published: ${file}`);
 }
 

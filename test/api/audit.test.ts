@@ -22,10 +22,10 @@ beforeAll(async () => {
   api = await startTestApi();
   runs = [];
   for (let i = 0; i < 3; i++) runs.push(await aRunThatActed(`call_${i}`));
-  await signHeads(api.deps, 'default', { all: true });
+  await signHeads({ ...api.deps, pool: api.deps.wholePool }, 'default', { all: true });
   await api.end(runs[0] as string, 'completed');
   await api.append(runs[1] as string, 'run.paused', 'run.resumed');
-  await signHeads(api.deps, 'default', { all: true });
+  await signHeads({ ...api.deps, pool: api.deps.wholePool }, 'default', { all: true });
 });
 afterAll(() => api.stop());
 
@@ -42,7 +42,7 @@ async function aRunThatActed(toolCallId: string): Promise<string> {
     toolCallId,
     data: { ...data },
   });
-  await withTransaction(api.deps.pool, async (tx) => {
+  await withTransaction(api.deps.wholePool, async (tx) => {
     await appendEvents(tx, await lockRun(tx, id), [
       event('tool.decided', { ...act, verdict: 'ask', reason: 'asks' }),
       event('tool.started', { ...act, attempt: 1, approvalId: 'apr_1', approvedBy: by }),
@@ -73,7 +73,7 @@ type Sql = (text: string, values?: unknown[]) => Promise<unknown>;
 
 /** With the guards of the tables off, as somebody who owns the database could; put back afterwards. */
 async function tampered(change: (sql: Sql) => Promise<unknown>): Promise<AuditReport> {
-  const client = await api.deps.pool.connect();
+  const client = await api.deps.wholePool.connect();
   const sql: Sql = (text, values) => client.query(text, values);
   const tables = ['events', 'checkpoint_heads', 'checkpoints'];
   try {
@@ -101,7 +101,7 @@ test('events after the last checkpoint are chained and counted as not signed yet
   const id = runs[2] as string;
   await api.append(id, 'run.paused');
   expect(await verify()).toMatchObject({ ok: true, unsigned: 1 });
-  await signHeads(api.deps, 'default', { all: true });
+  await signHeads({ ...api.deps, pool: api.deps.wholePool }, 'default', { all: true });
   expect(await verify()).toMatchObject({ ok: true, unsigned: 0 });
   expect(await verify(`?runId=${id}`)).toMatchObject({ ok: true, runs: 1 });
 });
@@ -121,7 +121,7 @@ describe('any column of any event that is changed', () => {
   test.each(changes)('is found: %s', async (name, sql) => {
     const column = name.split(' ')[0] as string;
     const [, id] = runs as [string, string];
-    const { rows } = await api.deps.pool.query<{ seq: number }>(
+    const { rows } = await api.deps.wholePool.query<{ seq: number }>(
       'SELECT seq FROM events WHERE agent_run_id = $1 ORDER BY seq',
       [id],
     );
@@ -222,7 +222,7 @@ test('a checkpoint that was signed with a key of somebody else does not count', 
   const report = await tampered(async (sql) => {
     await sql('DELETE FROM checkpoint_heads');
     await sql('DELETE FROM checkpoints');
-    await signHeads({ pool: api.deps.pool, audit: { key, trusted: [], anchor } }, 'default', { all: true });
+    await signHeads({ pool: api.deps.wholePool, audit: { key, trusted: [], anchor } }, 'default', { all: true });
   });
   expect(report.problems[0]).toMatchObject({ where: 'checkpoint', checkpoint: 1 });
   expect(report.problems[0]?.problem).toContain('a key that is not trusted');
@@ -240,7 +240,7 @@ test('a service that is told of a former key takes its signatures', async () => 
 
 test('housekeeping signs the head of a run soon after it ended, of every tenant', async () => {
   const id = await aRunThatActed('call_9');
-  const sweep = checkpoints(api.deps);
+  const sweep = checkpoints({ ...api.deps, pool: api.deps.wholePool });
   await sweep.run();
   await api.end(id, 'completed');
   expect(await verify()).toMatchObject({ unsigned: 1 });
@@ -253,7 +253,7 @@ test('housekeeping signs the head of a run soon after it ended, of every tenant'
 
 test('many heads make several checkpoints', async () => {
   for (const id of runs) await api.append(id, 'run.paused');
-  expect(await signHeads(api.deps, 'default', { all: true, maxHeads: 1 })).toBe(3);
+  expect(await signHeads({ ...api.deps, pool: api.deps.wholePool }, 'default', { all: true, maxHeads: 1 })).toBe(3);
   expect(await verify()).toMatchObject({ ok: true, unsigned: 0 });
 });
 
@@ -375,7 +375,7 @@ describe('the key', () => {
 });
 
 test('a log that is longer than what is read at once, and runs without events, are read whole', async () => {
-  const { pool } = api.deps;
+  const { wholePool: pool } = api.deps;
   const long = await aRunThatActed('call_10');
   const types = Array.from({ length: 1200 }, (): EventType => 'run.paused');
   await api.append(long, ...types);
@@ -388,7 +388,7 @@ test('a log that is longer than what is read at once, and runs without events, a
      WHERE id = $1`,
     [long, GENESIS_HASH],
   );
-  await signHeads(api.deps, 'default', { all: true });
+  await signHeads({ ...api.deps, pool: api.deps.wholePool }, 'default', { all: true });
   const { rows } = await pool.query<{ n: number }>('SELECT count(*)::int n FROM events');
   expect(await verify()).toMatchObject({ ok: true, events: rows[0]?.n, unsigned: 0 });
   expect(check(await exported())).toMatchObject({ ok: true, events: rows[0]?.n, unsigned: 0 });

@@ -30,7 +30,7 @@ const start = (body: Record<string, unknown>, key?: string) =>
     ...(key === undefined ? {} : { headers: { 'idempotency-key': key } }),
   });
 const rowsOf = async (key: string) =>
-  (await api.deps.pool.query('SELECT id FROM agent_runs WHERE idempotency_key = $1', [key])).rows;
+  (await api.deps.wholePool.query('SELECT id FROM agent_runs WHERE idempotency_key = $1', [key])).rows;
 const describeWorkflow = (id: string) => temporal.workflow.getHandle(workflowIdOf(id)).describe();
 
 test('a new run is queued, has its limits, and its workflow carries agent, status and tenant', async () => {
@@ -140,18 +140,18 @@ describe('when Temporal is away', () => {
 
   test('a run is taken all the same, and the sweep of any API starts its workflow later, once', async () => {
     const { id } = await alone.aRun();
-    expect((await findRun(alone.deps.pool, id))?.workflowStartedAt).toBeNull();
+    expect((await findRun(alone.deps.wholePool, id))?.workflowStartedAt).toBeNull();
 
-    const back = { pool: alone.deps.pool, workflows: api.deps.workflows, log: alone.deps.log };
+    const back = { pool: alone.deps.wholePool, workflows: api.deps.workflows, log: alone.deps.log };
     const sweep = () => startMissingWorkflows(back, 0);
     const swept = await Promise.all([sweep(), sweep(), sweep()]);
     expect(swept.flat()).toEqual([{ tenantId: 'default', text: `${id} had no workflow; started` }]);
     expect(await describeWorkflow(id)).toMatchObject({ status: { name: 'RUNNING' } });
-    expect((await findRun(alone.deps.pool, id))?.workflowStartedAt).not.toBeNull();
+    expect((await findRun(alone.deps.wholePool, id))?.workflowStartedAt).not.toBeNull();
     expect(await sweep()).toEqual([]);
     const repaired = (await alone.call('GET', `/v1/runs/${id}/events`)).body['data'] as { type: string }[];
     expect(repaired.filter((e) => e.type === 'run.repaired')).toHaveLength(1);
-    expect(await readMessages(alone.deps.pool, id)).toEqual([]);
+    expect(await readMessages(alone.deps.wholePool, id)).toEqual([]);
   });
 
   test('a cancel that came before the workflow reaches the workflow', async () => {
@@ -160,7 +160,7 @@ describe('when Temporal is away', () => {
     expect({ status: answer.status, code: codeOf(answer) }).toEqual({ status: 503, code: 'unavailable' });
     expect(answer.headers['retry-after']).toBeDefined();
 
-    await startMissingWorkflows({ pool: alone.deps.pool, workflows: api.deps.workflows, log: alone.deps.log }, 0);
+    await startMissingWorkflows({ pool: alone.deps.wholePool, workflows: api.deps.workflows, log: alone.deps.log }, 0);
     await waitFor('the cancel to be in history', async () => {
       const { events } = await temporal.workflow.getHandle(workflowIdOf(id)).fetchHistory();
       return events?.some((e) => e.workflowExecutionCancelRequestedEventAttributes) === true;
@@ -177,8 +177,10 @@ describe('when Temporal is away', () => {
           ? Promise.reject(new Error('refused for good'))
           : api.deps.workflows.start(input, execution, installation),
     };
-    expect(await startMissingWorkflows({ pool: alone.deps.pool, workflows, log: alone.deps.log }, 0)).toHaveLength(1);
-    expect((await findRun(alone.deps.pool, id))?.workflowStartedAt).not.toBeNull();
+    expect(await startMissingWorkflows({ pool: alone.deps.wholePool, workflows, log: alone.deps.log }, 0)).toHaveLength(
+      1,
+    );
+    expect((await findRun(alone.deps.wholePool, id))?.workflowStartedAt).not.toBeNull();
   });
 
   test('readiness names it', async () => {

@@ -179,7 +179,7 @@ test('the end of an earlier execution does not end the stream of a resumed run',
   await before.untilEnded();
   expect(before.messages.at(-1)?.event).toBe('run.stopped');
 
-  await withTransaction(api.deps.pool, async (tx) => reopenRun(tx, id, await lockRun(tx, id)));
+  await withTransaction(api.deps.wholePool, async (tx) => reopenRun(tx, id, await lockRun(tx, id)));
   await api.append(id, 'run.resumed');
   const reader = await Reader.open(streamOf(id));
   await reader.until('the resume', () => reader.messages.length === 4);
@@ -197,7 +197,7 @@ test('the end of an earlier execution does not end the stream of a resumed run',
 
 test('the stream of an erased run still has every event', async () => {
   const id = await anEndedRun();
-  await withTransaction(api.deps.pool, (tx) => eraseContents(tx, id));
+  await withTransaction(api.deps.wholePool, (tx) => eraseContents(tx, id));
   await api.append(id, 'run.erased');
   const reader = await Reader.open(streamOf(id));
   await reader.untilEnded();
@@ -208,7 +208,7 @@ test('deltas come only when asked for, without an id', async () => {
   const { id } = await api.aRun();
   const [with_, without] = await Promise.all([Reader.open(streamOf(id, '?deltas=true')), Reader.open(streamOf(id))]);
   await with_.until('the first two', () => with_.messages.length === 2);
-  await publishDelta(api.deps.pool, { runId: id, step: 1, attempt: 1, kind: 'text', text: 'Hel\nlo \u{1f600}' });
+  await publishDelta(api.deps.wholePool, { runId: id, step: 1, attempt: 1, kind: 'text', text: 'Hel\nlo \u{1f600}' });
   await with_.until('the delta', () => with_.messages.length === 3);
   await api.end(id, 'completed');
   await Promise.all([with_.untilEnded(), without.untilEnded()]);
@@ -224,7 +224,7 @@ test('readers hear of everything that happened while the listening connection wa
   const { id } = await api.aRun();
   const reader = await Reader.open(streamOf(id));
   await reader.until('the first two', () => reader.messages.length === 2);
-  const broken = await api.deps.pool.query(
+  const broken = await api.deps.wholePool.query(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'longhaul-listen' AND datname = current_database()",
   );
   expect(broken.rowCount).toBe(1);
@@ -244,7 +244,7 @@ test('a reader that does not read holds one page, no deltas, and gets all events
   const memory = process.memoryUsage().rss;
   for (let i = 0; i < 10; i++) await api.append(id, ...Array.from({ length: 200 }, () => 'model.requested' as const));
   for (let i = 0; i < 100; i++) {
-    await publishDelta(api.deps.pool, { runId: id, step: 1, attempt: 1, kind: 'text', text: big });
+    await publishDelta(api.deps.wholePool, { runId: id, step: 1, attempt: 1, kind: 'text', text: big });
   }
   await api.end(id, 'completed');
   expect(process.memoryUsage().rss - memory).toBeLessThan(100 * 1024 * 1024);

@@ -20,6 +20,7 @@ import { putContent } from '../../db/contents.js';
 import { appendEvents } from '../../db/events.js';
 import { type Role, insertKey } from '../../db/keys.js';
 import { createPool, withTransaction } from '../../db/pool.js';
+import { createTenantPool } from '../../db/tenantPool.js';
 import { lockRun, setRunEnded } from '../../db/runs.js';
 import { insertToolCalls } from '../../db/toolCalls.js';
 import { offerTools, registerWorker } from '../../db/workers.js';
@@ -64,12 +65,14 @@ export const NOWHERE = '127.0.0.1:9';
 
 export async function startTestApi(options: { temporal?: string } = {}): Promise<TestApi> {
   const database = await createTestDatabase();
-  const pool = createPool(database.url);
+  const pool = createTenantPool(database.url);
+  const wholePool = createPool(database.url);
   const address = options.temporal ?? process.env['LONGHAUL_TEST_TEMPORAL_ADDRESS'] ?? '';
   const connection = Connection.lazy({ address });
   const log = pino({ level: 'silent' });
   const deps: ApiDeps = {
     pool,
+    wholePool,
     workflows: createRunWorkflows(new Client({ connection, namespace: sharedNamespace() })),
     hub: createStreamHub(database.url, () => undefined),
     links: linksTo('http://ui', 'test'),
@@ -111,7 +114,7 @@ export async function startTestApi(options: { temporal?: string } = {}): Promise
       return answer.body as unknown as Run;
     },
     end: (runId, status) =>
-      withTransaction(pool, async (tx) => {
+      withTransaction(wholePool, async (tx) => {
         const run = await lockRun(tx, runId);
         await setRunEnded(tx, runId, {
           status,
@@ -121,14 +124,14 @@ export async function startTestApi(options: { temporal?: string } = {}): Promise
         await appendEvents(tx, run, [eventOf(`run.${status}`)]);
       }),
     append: (runId, ...types) =>
-      withTransaction(pool, async (tx) => {
+      withTransaction(wholePool, async (tx) => {
         await appendEvents(tx, await lockRun(tx, runId), types.map(eventOf));
       }),
     async stop() {
       await app.close();
       await deps.hub.close();
       await connection.close();
-      await pool.end();
+      await Promise.all([pool.end(), wholePool.end()]);
       await database.drop();
     },
   };
@@ -143,7 +146,7 @@ function sharedNamespace(): string {
 
 const eventOf = (type: EventType): NewEvent => ({ type, actor: systemActor('test'), data: {} });
 
-export async function makeKey({ pool }: ApiDeps, role: Role): Promise<string> {
+export async function makeKey({ wholePool: pool }: ApiDeps, role: Role): Promise<string> {
   const key = `lh_${randomUUID()}`;
   await insertKey(pool, { id: newKeyId(), tenantId: 'default', name: role, roles: [role], keyHash: sha256Hex(key) });
   return key;
@@ -161,7 +164,7 @@ export function anAudit(): Audit {
 }
 
 /** A key of somebody else's tenant. */
-export async function aForeignKey({ pool }: ApiDeps): Promise<string> {
+export async function aForeignKey({ wholePool: pool }: ApiDeps): Promise<string> {
   const key = `lh_${randomUUID()}`;
   const keyHash = sha256Hex(key);
   await insertKey(pool, { id: newKeyId(), tenantId: 'elsewhere', name: 'theirs', roles: ['admin'], keyHash });
@@ -189,7 +192,7 @@ export const refund: ToolDefinition = {
 };
 
 /** A worker that offers tools and is alive for the length of its lease, without a process. */
-export async function aWorkerThatOffers({ pool }: ApiDeps, ...tools: ToolDefinition[]): Promise<void> {
+export async function aWorkerThatOffers({ wholePool: pool }: ApiDeps, ...tools: ToolDefinition[]): Promise<void> {
   const id = newWorkerId();
   await registerWorker(pool, { id, name: id, host: 'here', ...thisProcess(), queues: ['runs'], codeVersion: 'test' });
   const offered = tools.map((definition) => ({ definition, hash: digestOf(definition) }));
@@ -198,7 +201,7 @@ export async function aWorkerThatOffers({ pool }: ApiDeps, ...tools: ToolDefinit
 
 /** A question as a worker would leave it: the call that the model proposed, and the row of the inbox. */
 export async function aQuestion(
-  { pool }: ApiDeps,
+  { wholePool: pool }: ApiDeps,
   runId: string,
   options: { toolCallId?: string; kind?: 'approval' | 'input'; arguments?: Record<string, unknown> } = {},
 ): Promise<{ id: string; argumentsDigest: string }> {

@@ -4,6 +4,7 @@ import { insertRun, lockRun, type NewRun } from '../../db/runs.js';
 import { appendEvents, readEvents } from '../../db/events.js';
 import { putAgentVersion } from '../../db/agents.js';
 import { withTransaction } from '../../db/pool.js';
+import { createTenantPool } from '../../db/tenantPool.js';
 import { GENESIS_HASH } from '../../contracts/events.js';
 import { checkChain } from '../../harness/log/eventHash.js';
 import { migrate } from '../../migrations/migrate.js';
@@ -52,6 +53,31 @@ test('twenty connections can migrate one empty database at once', async () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => migrate(empty.url)));
     expect(all.filter((r) => r.applied.length > 0)).toHaveLength(1);
   } finally {
+    await empty.drop();
+  }
+});
+
+test('a user who may not make roles is told what an administrator has to run, and goes on after it', async () => {
+  const empty = await createTestDatabase('template0');
+  const admin = new Client({ connectionString: empty.url });
+  await admin.connect();
+  const user = `poor_${process.pid}`;
+  try {
+    await admin.query(`CREATE ROLE ${user} LOGIN PASSWORD 'x'`);
+    await admin.query(`GRANT ALL ON SCHEMA public TO ${user}`);
+    const url = new URL(empty.url);
+    url.username = user;
+    url.password = 'x';
+    await expect(migrate(url.href)).rejects.toThrow(`GRANT longhaul_tenant TO ${user};`);
+    await admin.query(`GRANT longhaul_tenant TO ${user}`);
+    expect((await migrate(url.href)).applied).toEqual([]);
+    const theirs = createTenantPool(url.href, { max: 1 });
+    expect((await theirs.query('SELECT * FROM agent_runs', [])).rows).toEqual([]);
+    await theirs.end();
+  } finally {
+    await admin.query(`DROP OWNED BY ${user}`);
+    await admin.query(`DROP ROLE ${user}`);
+    await admin.end();
     await empty.drop();
   }
 });
