@@ -1,6 +1,7 @@
 // Connections that see the rows of one tenant: row-level security (migrations/0014_row_security.sql) behind the WHERE
 // clauses. Whoever asks is told by the asynchronous context; where it is not told there is nothing to see.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { callbackify } from 'node:util';
 import pg from 'pg';
 import type { PoolClient } from 'pg';
 import { TENANT_ROLE } from '../migrations/tenantRole.js';
@@ -18,7 +19,7 @@ export async function* eachAsTenant<T>(tenantId: string, pieces: AsyncIterable<T
     for (;;) {
       const { done, value } = await asTenant(tenantId, () => reading.next());
       if (done === true) return;
-      yield value as T;
+      yield value;
     }
   } finally {
     await reading.return?.();
@@ -27,7 +28,11 @@ export async function* eachAsTenant<T>(tenantId: string, pieces: AsyncIterable<T
 
 export const createTenantPool = (url: string, options: PoolOptions = {}): Pool => createPool(url, options, TenantPool);
 
-type Connected = (err: Error | undefined, client: PoolClient | undefined, done: (release?: unknown) => void) => void;
+type Connected = (
+  err: Error | undefined,
+  client: PoolClient | undefined,
+  done: (broken?: Error | boolean) => void,
+) => void;
 
 class TenantPool extends pg.Pool {
   override connect(): Promise<PoolClient>;
@@ -35,10 +40,9 @@ class TenantPool extends pg.Pool {
   override connect(callback?: Connected): Promise<PoolClient> | void {
     const connected = super.connect().then(entered);
     if (!callback) return connected;
-    connected.then(
-      (client) => callback(undefined, client, (release) => client.release(release as boolean | Error | undefined)),
-      (err: Error) => callback(err, undefined, () => undefined),
-    );
+    callbackify(() => connected)((err: Error | null, client?: PoolClient) => {
+      callback(err ?? undefined, client, (broken) => client?.release(broken));
+    });
   }
 }
 

@@ -73,7 +73,8 @@ test('what another tenant has cannot be changed, taken away or added to', async 
     const changed = await pool.query(`UPDATE agent_runs SET status = 'failed' WHERE id = 'run_a'`, []);
     expect(changed.rowCount).toBe(0);
     expect((await pool.query(`DELETE FROM contents WHERE agent_run_id = 'run_a'`, [])).rowCount).toBe(0);
-    await expect(putContent(pool, 'run_a', 'of b')).rejects.toMatchObject({ code: '42501' });
+    const added = withTransaction(pool, (tx) => putContent(tx, 'run_a', 'of b'));
+    await expect(added).rejects.toMatchObject({ code: '42501' });
     await expect(pool.query(`UPDATE agent_runs SET tenant_id = 'a'`, [])).rejects.toMatchObject({ code: '42501' });
   });
   await expect(pool.query('CREATE TABLE mine ()', [])).rejects.toMatchObject({ code: '42501' });
