@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { findAgentVersion, putAgentVersion } from '../db/agents.js';
 import { type Pool, withTransaction } from '../db/pool.js';
-import { listOfferedTools } from '../db/workers.js';
+import { listToolsForAgents } from '../db/workers.js';
 import { checkAgent } from '../harness/agents/checkAgent.js';
 
 /** Until the tools that a file names are offered by a worker, in milliseconds. */
@@ -52,11 +52,8 @@ const agentFiles = (dir: string): string[] =>
 
 async function loadOne(pool: Pool, file: string, log: Logger): Promise<{ text: string; mayPass: boolean } | undefined> {
   const source = readFileSync(file, 'utf8');
-  const offered = await listOfferedTools(pool);
-  const checked = checkAgent(
-    source,
-    offered.map((t) => t.definition),
-  );
+  const { offered, refused } = await listToolsForAgents(pool);
+  const checked = checkAgent(source, offered, { refused });
   if (!checked.ok) {
     const text = checked.errors.map((e) => `${file}:${e.line ?? 1}: ${e.path} ${e.message}`).join('\n');
     return { text, mayPass: checked.missingTools.length > 0 };

@@ -26,7 +26,12 @@ export const agentAnswer = z.looseObject({
   createdAt: z.string(),
   definition: z.looseObject({ model: z.string(), description: z.string().optional() }),
 });
-export const toolAnswer = toolDefinition.extend({ available: z.boolean() }).loose();
+export const toolAnswer = toolDefinition
+  .extend({
+    available: z.boolean(),
+    refusals: z.array(z.looseObject({ host: z.string(), reason: z.string() })).optional(),
+  })
+  .loose();
 export const sweepAnswer = sweepState.loose();
 export const keyAnswer = z.looseObject({
   id: z.string(),

@@ -38,6 +38,7 @@ const environment = z.object({
   LONGHAUL_AGENTS_DIR: optional,
   LONGHAUL_TOOLS: optional,
   LONGHAUL_MCP_COMMANDS: z.enum(['on', 'off']).default('on'),
+  LONGHAUL_SANDBOX: z.enum(['on', 'off']).default('on'),
   LONGHAUL_WORKSPACES_DIR: optional,
   LONGHAUL_WORKER_NAME: z.string().min(1).max(200).optional(),
   LONGHAUL_BLOCKED_SECONDS: z.coerce.number().min(1).max(3600).default(30),
@@ -71,6 +72,8 @@ export interface Config {
   toolsModule: string | undefined;
   /** May agent files start MCP servers as programs of a worker? */
   mcpCommands: boolean;
+  /** Are shell and javascript offered, where their sandboxes hold? */
+  sandbox: boolean;
   workspacesDir: string;
   workerName: string;
   /** A worker whose process gives way to nothing for so long ends, in milliseconds. */
@@ -113,6 +116,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     agentsDirGiven: e.LONGHAUL_AGENTS_DIR !== undefined,
     mcpCommands: e.LONGHAUL_MCP_COMMANDS === 'on',
     toolsModule: e.LONGHAUL_TOOLS === undefined ? undefined : path.resolve(e.LONGHAUL_TOOLS),
+    sandbox: e.LONGHAUL_SANDBOX === 'on',
     workspacesDir:
       e.LONGHAUL_WORKSPACES_DIR === undefined
         ? path.join(dataDir, 'workspaces')

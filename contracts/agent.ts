@@ -1,5 +1,6 @@
 // The agent file: what an operator declares. Parsed from YAML or JSON, checked, then immutable under its hash.
 import { z } from 'zod';
+import { byteSize } from './byteSize.js';
 import { duration, durationMs } from './duration.js';
 import { httpRule } from './httpRequest.js';
 import { agentPolicy, allowRule } from './policy.js';
@@ -62,7 +63,35 @@ const httpRequestTool = toolByName.extend({
 });
 export type HttpRequestTool = z.infer<typeof httpRequestTool>;
 
-export const agentTool = z.union([toolName, httpTool, toolByName, clientTool, httpRequestTool]);
+/** The built-in shell, with limits of its own. */
+const shellTool = toolByName.extend({
+  name: z.literal('shell'),
+  memory: byteSize('32MiB', '64GiB').optional(),
+  cpu: duration.optional(),
+  processes: z.int().min(8).max(4096).optional(),
+  fileSize: byteSize('1KiB', '64GiB').optional(),
+  workspaceSize: byteSize('1MiB', '512GiB').optional(),
+  output: byteSize('1KiB', '256KiB').optional(),
+});
+export type ShellTool = z.infer<typeof shellTool>;
+
+const javascriptTool = toolByName.extend({
+  name: z.literal('javascript'),
+  memory: byteSize('1MiB', '1GiB').optional(),
+  output: byteSize('1KiB', '1MiB').optional(),
+});
+export type JavascriptTool = z.infer<typeof javascriptTool>;
+
+/** explainIssues.ts tells by the shape of an entry which of these was meant. */
+export const agentTool = z.union([
+  toolName,
+  httpTool,
+  toolByName,
+  clientTool,
+  httpRequestTool,
+  shellTool,
+  javascriptTool,
+]);
 export type AgentTool = z.infer<typeof agentTool>;
 
 /** Asks a person: any of tool, effect and CEL condition; all given must hold. */

@@ -4,6 +4,7 @@ import { httpRequestSettings } from './httpRequest.js';
 import { mcpBinding } from './mcp.js';
 import { headersWithSecrets } from './secrets.js';
 import { taskQueues } from './queues.js';
+import { javascriptLimits, shellLimits } from './sandboxLimits.js';
 
 /** What a tool does to the world; decides what a second attempt may do after a worker died in the first. */
 export const toolEffect = z.enum(['read', 'idempotent', 'reconcilable', 'irreversible']);
@@ -80,6 +81,9 @@ export const toolDefinition = z.object({
   mcp: mcpBinding.optional(),
   /** Of http_request: what it may ask. */
   httpRequest: httpRequestSettings.optional(),
+  /** Of shell and javascript: what one call may use. */
+  shell: shellLimits.optional(),
+  javascript: javascriptLimits.optional(),
   /** A person answers instead of code (ask_person), or a timer fires (sleep_until). */
   waits: z.enum(['person', 'timer']).optional(),
   /** Absent: as the agent says. */

@@ -131,6 +131,45 @@ export async function offerTools(
   );
 }
 
+/** Of a tool that this worker has and does not offer. */
+export async function refuseTools(
+  tx: PoolClient,
+  workerId: string,
+  tools: readonly { definition: ToolDefinition; hash: string; reason: string }[],
+): Promise<void> {
+  await tx.query(
+    `INSERT INTO refused_tools (worker_id, name, definition, hash, reason)
+     SELECT $1, name, definition, hash, reason FROM unnest($2::text[], $3::json[], $4::text[], $5::text[])
+       AS t (name, definition, hash, reason)
+     ON CONFLICT (worker_id, name) DO UPDATE SET reason = EXCLUDED.reason`,
+    [
+      workerId,
+      tools.map((t) => t.definition.name),
+      tools.map((t) => JSON.stringify(t.definition)),
+      tools.map((t) => t.hash),
+      tools.map((t) => t.reason),
+    ],
+  );
+}
+
+export interface RefusedTool {
+  definition: ToolDefinition;
+  hash: string;
+  reason: string;
+  workerId: string;
+  host: string;
+}
+
+/** What live workers have and do not offer. */
+export async function listRefusedTools(db: Queryable): Promise<RefusedTool[]> {
+  const { rows } = await db.query<RefusedTool>(
+    `SELECT t.definition, t.hash, t.reason, t.worker_id "workerId", w.host
+     FROM refused_tools t JOIN workers w ON w.id = t.worker_id
+     WHERE w.lease_until > now() AND w.stopped_at IS NULL AND w.lost_at IS NULL ORDER BY t.name, w.id`,
+  );
+  return rows;
+}
+
 export interface OfferedTool {
   definition: ToolDefinition;
   hash: string;
@@ -144,4 +183,19 @@ export async function listOfferedTools(db: Queryable): Promise<OfferedTool[]> {
      FROM tool_definitions t JOIN workers w ON w.id = t.worker_id ORDER BY t.name`,
   );
   return rows;
+}
+
+/** What an agent may name, and why not more. A tool whose last worker is gone and that a live one refuses is not offered. */
+export async function listToolsForAgents(
+  db: Queryable,
+): Promise<{ offered: ToolDefinition[]; refused: RefusedTool[] }> {
+  const refused = await listRefusedTools(db);
+  const names = new Set(refused.map(({ definition }) => definition.name));
+  const offered = await listOfferedTools(db);
+  return {
+    offered: offered
+      .filter(({ definition, available }) => available || !names.has(definition.name))
+      .map(({ definition }) => definition),
+    refused,
+  };
 }

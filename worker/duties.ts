@@ -20,8 +20,10 @@ import type { Redactor } from '../harness/redaction/redactor.js';
 import { orphanedWorkspaces } from '../housekeeping/orphanedWorkspaces.js';
 import { keepHouse } from '../housekeeping/schedule.js';
 import { createModels } from '../providers/models.js';
+import { findSandboxes, noSandboxes } from '../sandbox/sandboxes.js';
 import { createToolRegistry } from '../tools/registry.js';
 import { holdLease } from './lease.js';
+import { offerProbedTools } from './offerProbed.js';
 import { PeerWatch } from './peerWatch.js';
 import { isGone, thisProcess } from './processIdentity.js';
 import { watchOtherWorkers } from './recovery.js';
@@ -48,7 +50,11 @@ export async function takeUpDuties({ config, databaseUrl, connection, workerId, 
   });
   const here = thisProcess();
   const silence = new PeerWatch();
-  const tools = await createToolRegistry({ userModule: config.toolsModule, mcpCommands: config.mcpCommands });
+  const tools = await createToolRegistry({
+    userModule: config.toolsModule,
+    mcpCommands: config.mcpCommands,
+    sandboxes: config.sandbox ? findSandboxes() : noSandboxes('switched off by LONGHAUL_SANDBOX'),
+  });
   const deps: Deps = {
     pool,
     tools,
@@ -87,12 +93,15 @@ export async function takeUpDuties({ config, databaseUrl, connection, workerId, 
     silence,
     log,
   });
+  const stopping = new AbortController();
+  void offerProbedTools(pool, workerId, tools, log, stopping.signal);
   const house = keepHouse(deps, [orphanedWorkspaces({ ...deps, host: hostname() })]);
   return {
     activities: createActivities(deps),
     toolCount: tools.offered().length,
     /** When no activity runs any more. */
     async layDown() {
+      stopping.abort();
       await house.stop();
       await recovery.stop();
       await tools.mcp.close();

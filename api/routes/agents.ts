@@ -11,11 +11,24 @@ import {
   putAgentVersion,
 } from '../../db/agents.js';
 import { withTransaction } from '../../db/pool.js';
-import { listOfferedTools } from '../../db/workers.js';
+import {
+  type OfferedTool,
+  type RefusedTool,
+  listOfferedTools,
+  listRefusedTools,
+  listToolsForAgents,
+} from '../../db/workers.js';
 import { checkAgent } from '../../harness/agents/checkAgent.js';
 import { pageQuery } from '../cursor.js';
 import type { ApiDeps } from '../deps.js';
 import { Problem, notFound } from '../errors.js';
+
+const offeredTool = toolDefinition.extend({
+  hash: z.string(),
+  available: z.boolean(),
+  /** Workers that are alive, have it, and do not offer it: their sandbox does not hold. */
+  refusals: z.array(z.object({ workerId: z.string(), host: z.string(), reason: z.string() })).optional(),
+});
 
 const agentShape = z.object({
   name: z.string(),
@@ -55,13 +68,9 @@ export const agentRoutes =
       async (request, reply) => {
         const text = typeof request.body === 'string' ? request.body : '';
         const { tenantId } = request.key;
-        const offered = await listOfferedTools(deps.pool);
+        const { offered, refused } = await listToolsForAgents(deps.pool);
         const mediaType = request.headers['content-type']?.startsWith('application/json') ? 'json' : 'yaml';
-        const checked = checkAgent(
-          text,
-          offered.map((t) => t.definition),
-          { mediaType },
-        );
+        const checked = checkAgent(text, offered, { mediaType, refused });
         if (!checked.ok) {
           const detail = checked.errors
             .map(
@@ -154,17 +163,27 @@ export const agentRoutes =
         schema: {
           summary: 'Every tool the workers offer',
           tags: ['Agents'],
-          response: {
-            200: z.object({ data: z.array(toolDefinition.extend({ hash: z.string(), available: z.boolean() })) }),
-          },
+          response: { 200: z.object({ data: z.array(offeredTool) }) },
         },
       },
-      async () => {
-        const tools = await listOfferedTools(deps.pool);
-        return { data: tools.map(({ definition, hash, available }) => ({ ...definition, hash, available })) };
-      },
+      async () => ({ data: offeredTools(await listOfferedTools(deps.pool), await listRefusedTools(deps.pool)) }),
     );
   };
+
+/** A tool that no worker offers is listed all the same when one says why it does not. */
+function offeredTools(offered: readonly OfferedTool[], refused: readonly RefusedTool[]): z.infer<typeof offeredTool>[] {
+  const byName = new Map(refused.map((tool) => [tool.definition.name, { ...tool, available: false }]));
+  const all = new Map<string, Pick<OfferedTool, 'definition' | 'hash' | 'available'>>(byName);
+  for (const tool of offered) all.set(tool.definition.name, tool);
+  return [...all.values()]
+    .toSorted((a, b) => (a.definition.name < b.definition.name ? -1 : 1))
+    .map(({ definition, hash, available }) => {
+      const refusals = refused
+        .filter((tool) => tool.definition.name === definition.name)
+        .map(({ workerId, host, reason }) => ({ workerId, host, reason }));
+      return { ...definition, hash, available, ...(refusals.length === 0 ? {} : { refusals }) };
+    });
+}
 
 function nameOf(cursor: string): string {
   const name = Buffer.from(cursor, 'base64url').toString('utf8');

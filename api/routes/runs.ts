@@ -11,7 +11,7 @@ import { appendEvents } from '../../db/events.js';
 import { queueMessage } from '../../db/messages.js';
 import { withTransaction } from '../../db/pool.js';
 import { type RunRow, findRun, findRunByIdempotencyKey, insertRun, listRuns, lockRun } from '../../db/runs.js';
-import { listOfferedTools } from '../../db/workers.js';
+import { listToolsForAgents } from '../../db/workers.js';
 import { resolveTools } from '../../harness/agents/resolveTools.js';
 import { digestOf } from '../../harness/canonical.js';
 import { newMessageId, newRunId } from '../../harness/ids.js';
@@ -193,11 +193,8 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
     const detail = `There is no agent ${body.agent}. GET /v1/agents lists them; PUT /v1/agents/${name} stores one.`;
     throw new Problem('unknown-agent', detail, { errors: [{ path: 'agent', message: 'unknown' }] });
   }
-  const offered = await listOfferedTools(deps.pool);
-  const resolved = resolveTools(
-    agent.definition,
-    offered.map((t) => t.definition),
-  );
+  const { offered, refused } = await listToolsForAgents(deps.pool);
+  const resolved = resolveTools(agent.definition, offered, refused);
   if (!resolved.ok) {
     const detail = `Agent ${name} cannot run: ${resolved.errors.map((e) => e.message).join('; ')}`;
     throw new Problem('invalid-agent', detail, { errors: resolved.errors });

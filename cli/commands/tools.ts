@@ -20,5 +20,9 @@ export function addTools(program: Command, attach: Attach): void {
       { title: 'DESCRIPTION', value: (t) => t.description, flexible: true },
     ];
     cli.io.out(table(data, columns, { width: cli.io.columns(), style: cli.style }));
+    for (const { name, refusals = [] } of data) {
+      for (const { host, reason } of refusals)
+        cli.io.out(`${name} is not offered by the worker on ${host}: ${reason}\n`);
+    }
   });
 }

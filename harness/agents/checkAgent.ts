@@ -4,7 +4,7 @@ import type { ToolDefinition } from '../../contracts/tools.js';
 import { type Policy, compilePolicy } from '../policy/compilePolicy.js';
 import { pathOf } from './filePosition.js';
 import { type AgentFileError, type ParseOptions, parseAgent } from './parseAgent.js';
-import { type ToolProblem, resolveTools } from './resolveTools.js';
+import { type NotOffered, type ToolProblem, resolveTools } from './resolveTools.js';
 
 export type CheckedAgent =
   | { ok: true; definition: AgentDefinition; version: string; tools: ToolDefinition[]; policy: Policy }
@@ -15,14 +15,18 @@ export type CheckedAgent =
       missingTools: string[];
     };
 
-export function checkAgent(text: string, offered: readonly ToolDefinition[], options: ParseOptions = {}): CheckedAgent {
+export function checkAgent(
+  text: string,
+  offered: readonly ToolDefinition[],
+  options: ParseOptions & { refused?: readonly NotOffered[] } = {},
+): CheckedAgent {
   const parsed = parseAgent(text, options);
   if (!parsed.ok) return { ...parsed, missingTools: [] };
   const { definition, version, at } = parsed;
   const placed = (problems: readonly ToolProblem[]): AgentFileError[] =>
     problems.map(({ path, message }) => ({ path, ...at(pathOf(path)), message }));
 
-  const resolved = resolveTools(definition, offered);
+  const resolved = resolveTools(definition, offered, options.refused);
   if (!resolved.ok) {
     const missingTools = resolved.errors.flatMap((e) => e.missing ?? []);
     return { ok: false, errors: placed(resolved.errors), missingTools };

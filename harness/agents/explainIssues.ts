@@ -33,7 +33,7 @@ function explain(issue: core.$ZodIssue, prefix: Path, at: Locate): AgentFileErro
     return issue.keys.slice(0, MAX_ERRORS).map((key) => ({
       path: pathText([...path, key]),
       ...at([...path, key], true),
-      message: `unknown field ${key.slice(0, 100)}${nearest(key.slice(0, 100), knownFields(path))}`,
+      message: `unknown field ${key.slice(0, 100)}${nearest(key.slice(0, 100), knownFields(path, issue.input))}`,
     }));
   }
   if (issue.code === 'invalid_union') return explainUnion(issue, path, at);
@@ -53,6 +53,9 @@ function explainUnion(issue: core.$ZodIssueInvalidUnion, path: Path, at: Locate)
   if (typeof input === 'string') return inner(0);
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
     if (path[0] !== 'tools') return inner(1);
+    if ('name' in input && (input.name === 'shell' || input.name === 'javascript')) {
+      return inner(input.name === 'shell' ? 5 : 6);
+    }
     if ('client' in input && !('http' in input)) return inner(3);
     if ('allow' in input) return inner(4);
     return inner('http' in input || 'input' in input || 'description' in input ? 1 : 2);
@@ -129,17 +132,22 @@ const HTTP = ['url', 'secret', 'headers', 'reconcileUrl', 'reconcileMethod', 'un
 const ALLOW = ['url', 'methods', 'headers', 'private'];
 const TOOL = ['name', 'effect', 'labels', 'fields', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
 const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client', 'allow', 'redirects', 'responseBytes'];
+const SANDBOX: Partial<Record<string, string[]>> = {
+  shell: [...TOOL, 'memory', 'cpu', 'processes', 'fileSize', 'workspaceSize', 'output'],
+  javascript: [...TOOL, 'memory', 'output'],
+};
 const APPROVE = ['tool', 'effect', 'when', 'reason'];
 const ALLOW_RULE = ['tool', 'when', 'reason'];
 const POLICY_RULE = ['id', 'effect', 'tools', 'when', 'reason'];
 
-function knownFields(path: Path): string[] {
+function knownFields(path: Path, input: unknown): string[] {
   switch (path[0]) {
     case undefined:
       return Object.keys(agentDefinition.shape);
     case 'tools':
       if (path.at(-2) === 'allow') return ALLOW;
-      return path.at(-1) === 'http' ? HTTP : HTTP_TOOL;
+      if (path.at(-1) === 'http') return HTTP;
+      return SANDBOX[(input as { name?: string } | undefined)?.name ?? ''] ?? HTTP_TOOL;
     case 'mcp':
       return Object.keys((path.at(-2) === 'tools' ? mcpToolSettings : mcpServer).shape);
     case 'policy':

@@ -14,6 +14,7 @@ import { argumentNames } from '../policy/argumentNames.js';
 import { schemaProblem } from '../policy/compileSchema.js';
 import { pathText } from './filePosition.js';
 import { httpRequestToolOf } from './httpRequestTool.js';
+import { sandboxTool } from './sandboxTool.js';
 
 /** One name in an agent file for several tools. */
 export const toolGroups: Readonly<Record<string, readonly string[]>> = {
@@ -38,7 +39,18 @@ export type ResolvedTools = { ok: true; tools: ToolDefinition[] } | { ok: false;
 type Declared = HttpToolDeclaration | ClientToolDeclaration;
 type ByName = Exclude<AgentTool, string | Declared | HttpRequestTool> | HttpRequestTool;
 
-export function resolveTools(definition: AgentDefinition, offered: readonly ToolDefinition[]): ResolvedTools {
+/** A tool that a worker has and does not offer. */
+export interface NotOffered {
+  definition: { name: string };
+  host: string;
+  reason: string;
+}
+
+export function resolveTools(
+  definition: AgentDefinition,
+  offered: readonly ToolDefinition[],
+  refused: readonly NotOffered[] = [],
+): ResolvedTools {
   const errors: ToolProblem[] = [];
   const tools: ToolDefinition[] = [];
   const known = new Map(offered.map((tool) => [tool.name, tool]));
@@ -46,7 +58,7 @@ export function resolveTools(definition: AgentDefinition, offered: readonly Tool
     const path = `tools[${i}]`;
     const resolved = isDeclared(entry)
       ? declaredTool(entry, path, known, errors)
-      : namedTools(typeof entry === 'string' ? { name: entry } : entry, path, known, errors);
+      : namedTools(typeof entry === 'string' ? { name: entry } : entry, path, { known, refused }, errors);
     for (const tool of resolved) {
       if (tools.some((t) => t.name === tool.name))
         errors.push({ path, message: `${tool.name} is there twice; keep one` });
@@ -68,21 +80,29 @@ const isDeclared = (entry: AgentTool): entry is Declared =>
 function namedTools(
   entry: ByName,
   path: string,
-  known: ReadonlyMap<string, ToolDefinition>,
+  { known, refused }: { known: ReadonlyMap<string, ToolDefinition>; refused: readonly NotOffered[] },
   errors: ToolProblem[],
 ): ToolDefinition[] {
   return membersOf(entry.name).flatMap((name) => {
     const tool = known.get(name);
     if (tool && name === 'http_request') return [httpRequest(tool, entry, path, errors)];
+    if (tool && (tool.shell ?? tool.javascript)) return [limited(tool, entry, path, errors)];
     if (tool) return [stricter(tool, entry, path, errors)];
+    const why = refused.find(({ definition }) => definition.name === name);
     const names = [...known.keys(), ...Object.keys(toolGroups)];
-    errors.push({
-      path,
-      missing: name,
-      message: `no worker offers it yet: ${name}${nearest(name, names) || ';'} start a worker whose LONGHAUL_TOOLS has it, or declare it here with http. Offered: ${names.toSorted().join(', ')}`,
-    });
+    const message = why
+      ? `no worker offers ${name}: on ${why.host}, ${why.reason}`
+      : `no worker offers it yet: ${name}${nearest(name, names) || ';'} start a worker whose LONGHAUL_TOOLS has it, or declare it here with http. Offered: ${names.toSorted().join(', ')}`;
+    errors.push({ path, missing: name, message });
     return [];
   });
+}
+
+/** What it may use is the agent's own to say; how careful it is may only grow, as with every tool. */
+function limited(base: ToolDefinition, entry: ByName, path: string, errors: ToolProblem[]): ToolDefinition {
+  const tool = sandboxTool(base, entry, (field, message) => errors.push({ path: `${path}.${field}`, message }));
+  const { timeout: _, ...careful } = entry;
+  return stricter(tool, careful, path, errors);
 }
 
 function httpRequest(base: ToolDefinition, entry: ByName, path: string, errors: ToolProblem[]): ToolDefinition {

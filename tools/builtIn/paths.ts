@@ -1,5 +1,4 @@
-// Paths inside a run's own folder, and no way out of it.
-import { lstat, mkdir, realpath } from 'node:fs/promises';
+// Paths inside a run's own folder, as a tool is given them. What is really there is looked at in workspaceFolder.ts.
 import path from 'node:path';
 import { ToolError } from '../execution.js';
 
@@ -7,39 +6,22 @@ const MAX_PATH = 400;
 /** Names that start so are Longhaul's own: not listed, not read, not written by tools. */
 export const RESERVED = '.longhaul-';
 
-/**
- * The absolute path of `relative` inside `root`, which is made when missing. Throws ToolError for a path that is
- * absolute, climbs out, goes through a link, or belongs to Longhaul.
- */
-export async function inside(root: string, relative: string): Promise<string> {
+export const isReserved = (name: string): boolean => name.startsWith(RESERVED);
+
+/** The names on the way to `relative`; none for the workspace itself. Throws ToolError for a path that is absolute, climbs out, or belongs to Longhaul. */
+export function namesOn(relative: string): string[] {
   if (relative.length > MAX_PATH) throw new ToolError(`The path is longer than ${MAX_PATH} characters.`);
   // Control characters: a line break in a name would look like two files in a listing.
   if (/[\p{Cc}\p{Cs}\\]/u.test(relative) || path.isAbsolute(relative)) throw outside(relative);
-  await mkdir(root, { recursive: true });
-  const base = await realpath(root);
-  const full = path.resolve(base, relative);
-  if (full !== base && !full.startsWith(base + path.sep)) throw outside(relative);
-  if (path.relative(base, full).split(path.sep).some(isReserved)) {
+  const names = path.posix
+    .normalize(relative)
+    .split('/')
+    .filter((name) => name !== '' && name !== '.');
+  if (names[0] === '..') throw outside(relative);
+  if (names.some(isReserved)) {
     throw new ToolError(`Names that start with ${RESERVED} are reserved. Choose another.`);
   }
-  await refuseLinks(base, full, relative);
-  return full;
-}
-
-export const isReserved = (name: string): boolean => name.startsWith(RESERVED);
-
-// Tools never make links, but a user's own tool might: following one could lead anywhere.
-async function refuseLinks(base: string, full: string, relative: string): Promise<void> {
-  let current = base;
-  for (const part of path.relative(base, full).split(path.sep).filter(Boolean)) {
-    current = path.join(current, part);
-    const stat = await lstat(current).catch((err: NodeJS.ErrnoException) => {
-      if (err.code === 'ENOENT' || err.code === 'ENOTDIR') return undefined;
-      throw new ToolError(`The path ${JSON.stringify(relative)} cannot be used: ${err.code}.`);
-    });
-    if (!stat) return;
-    if (stat.isSymbolicLink() || (!stat.isFile() && !stat.isDirectory())) throw outside(relative);
-  }
+  return names;
 }
 
 export const outside = (relative: string): ToolError =>

@@ -1,17 +1,17 @@
 // workspace_edit: one exact replacement in a text file of the run's own folder, once per call however often it is tried.
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { z } from 'zod';
 import { sha256Hex } from '../../harness/canonical.js';
 import { defineTool } from '../defineTool.js';
 import { ToolError } from '../execution.js';
-import { RESERVED, inside } from './paths.js';
+import { RESERVED, namesOn } from './paths.js';
 import { filePath, oneAtATime, readText, writeText } from './workspaceFiles.js';
 
 const input = z.strictObject({ path: filePath, oldText: z.string().min(1), newText: z.string() });
 
 type Arguments = z.infer<typeof input>;
 
+/** Where it is written down what edits make of their files. */
+export const EDITS = `${RESERVED}edits`;
 /** How often an edit is made anew because another worker changed the file meanwhile. */
 const MAX_TURNS = 5;
 
@@ -26,18 +26,19 @@ export const workspaceEdit = defineTool({
   timeout: '30s',
   async execute(args, ctx) {
     if (args.oldText === args.newText) throw new ToolError('The old and the new text are the same.');
-    const full = await inside(ctx.workspaceDir, args.path);
-    const record = path.join(await inside(ctx.workspaceDir, '.'), `${RESERVED}edits`, sha256Hex(ctx.idempotencyKey));
-    return oneAtATime(full, async () => {
-      const planned = await readFile(record, 'utf8').catch(() => undefined);
+    const root = ctx.workspaceDir;
+    const wanted = { names: namesOn(args.path), shown: args.path };
+    const record = { names: [EDITS, sha256Hex(ctx.idempotencyKey)], shown: args.path };
+    return oneAtATime(root, wanted, async () => {
+      const planned = await readText(root, record).catch(() => undefined);
       for (let turn = 0; turn < MAX_TURNS; turn++) {
         ctx.signal.throwIfAborted();
-        const before = await readText(full, args.path);
+        const before = await readText(root, wanted);
         if (planned === sha256Hex(before)) return `Edited ${args.path}.`;
         const after = planned === undefined ? replaced(before, args) : replacedAgain(before, args, planned);
-        await writeText(record, args.path, sha256Hex(after));
-        const unchanged = async (): Promise<boolean> => (await readText(full, args.path)) === before;
-        if (await writeText(full, args.path, after, unchanged)) return `Edited ${args.path}.`;
+        await writeText(root, record, sha256Hex(after));
+        const unchanged = async (): Promise<boolean> => (await readText(root, wanted)) === before;
+        if (await writeText(root, wanted, after, unchanged)) return `Edited ${args.path}.`;
       }
       throw new ToolError(`${args.path} is being changed by others. Read it and try again.`);
     });

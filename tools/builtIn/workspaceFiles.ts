@@ -1,12 +1,13 @@
-// How the workspace tools touch files: whole, bounded, never through a link. Paths come from `inside`.
+// How the workspace tools touch files: whole, bounded, never through a link.
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { ToolError } from '../execution.js';
 import { RESERVED, outside } from './paths.js';
+import { type Place, type Wanted, own, unusable, within } from './workspaceFolder.js';
 
 export const MAX_FILE_BYTES = 2 * 1024 * 1024;
 
@@ -15,16 +16,19 @@ export const filePath = z.string().min(1).describe('Path inside the workspace, s
 // A link is not followed, a pipe is not waited for.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The text of a file; `shown` is its path as the model gave it. */
-export async function readText(full: string, shown: string): Promise<string> {
+/** The text of a file. */
+export const readText = (root: string, wanted: Wanted): Promise<string> =>
+  within(root, wanted, (place) => readAt(place, wanted.shown));
+
+async function readAt({ full }: Place, shown: string): Promise<string> {
   const file = await open(full, READ).catch((err: NodeJS.ErrnoException) => {
-    if (err.code === 'ELOOP') throw outside(shown);
-    if (err.code !== 'ENOENT' && err.code !== 'ENOTDIR') throw trouble(shown, err);
-    throw new ToolError(`There is no file ${shown}. workspace_list shows what is there.`);
+    if (err.code === 'ENOTDIR') throw new ToolError(`There is no file ${shown}. workspace_list shows what is there.`);
+    throw unusable(shown, err);
   });
   try {
     const info = await file.stat();
-    if (!info.isFile()) throw new ToolError(`${shown} is a folder. workspace_list shows what is in it.`);
+    if (info.isDirectory()) throw new ToolError(`${shown} is a folder. workspace_list shows what is in it.`);
+    if (!info.isFile()) throw outside(shown);
     if (info.size > MAX_FILE_BYTES) {
       throw new ToolError(`${shown} has ${info.size} bytes; at most ${MAX_FILE_BYTES} are read.`);
     }
@@ -38,20 +42,30 @@ export async function readText(full: string, shown: string): Promise<string> {
 
 /** All or nothing: a reader or a crash never sees half a file. `mayReplace` has the last word before that. */
 export async function writeText(
-  full: string,
-  shown: string,
+  root: string,
+  wanted: Wanted,
   content: string,
   mayReplace: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<boolean> {
   if (Buffer.byteLength(content) > MAX_FILE_BYTES) {
     throw new ToolError(`The content has more than ${MAX_FILE_BYTES} bytes. Write several files.`);
   }
-  const folder = path.dirname(full);
-  const temporary = path.join(folder, `${RESERVED}${randomBytes(6).toString('hex')}`);
+  return within(root, { ...wanted, make: true }, (place) => writeAt(place, wanted.shown, content, mayReplace));
+}
+
+async function writeAt(
+  { folder, full }: Place,
+  shown: string,
+  content: string,
+  mayReplace: () => Promise<boolean>,
+): Promise<boolean> {
+  const there = await lstat(full).catch(() => undefined);
+  if (there && !there.isFile() && !there.isDirectory()) throw outside(shown);
+  const temporary = `${folder}/${RESERVED}${randomBytes(6).toString('hex')}`;
   try {
-    await mkdir(folder, { recursive: true });
     const file = await open(temporary, 'wx', 0o644);
     try {
+      await own(file);
       await file.writeFile(content);
       await file.sync();
     } finally {
@@ -65,30 +79,15 @@ export async function writeText(
     return false;
   } catch (err) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw trouble(shown, err as NodeJS.ErrnoException);
-  }
-}
-
-/** In words for the model, without the worker's own paths. */
-function trouble(shown: string, err: NodeJS.ErrnoException): Error {
-  switch (err.code) {
-    case undefined:
-      return err;
-    case 'EISDIR':
-    case 'EEXIST':
-    case 'ENOTDIR':
-      return new ToolError(`${shown} cannot be written: a folder or file of that name is in the way.`);
-    case 'ENAMETOOLONG':
-      return new ToolError(`${shown} cannot be used: a name in it is too long.`);
-    default:
-      return new ToolError(`${shown} cannot be used: ${err.code}.`);
+    throw unusable(shown, err as NodeJS.ErrnoException);
   }
 }
 
 const queues = new Map<string, Promise<unknown>>();
 
 /** Work on one file, in the order in which it was asked for. Calls of one step run at the same time. */
-export async function oneAtATime<T>(full: string, work: () => Promise<T>): Promise<T> {
+export async function oneAtATime<T>(root: string, { names }: Wanted, work: () => Promise<T>): Promise<T> {
+  const full = path.join(root, ...names);
   const mine = (queues.get(full) ?? Promise.resolve()).then(work);
   const over = mine.catch(() => undefined);
   queues.set(full, over);

@@ -1,14 +1,21 @@
 // workspace_list: the files in the run's own folder.
-import { lstat, readdir } from 'node:fs/promises';
-import path from 'node:path';
+import { constants } from 'node:fs';
+import { lstat, open, readdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { defineTool } from '../defineTool.js';
 import { ToolError } from '../execution.js';
-import { inside, isReserved } from './paths.js';
+import { isReserved, namesOn, outside } from './paths.js';
+import { type Place, folderOf, within } from './workspaceFolder.js';
 
 const MAX_LISTED = 1000;
 /** Where counting ends: a tool of the user's may have unpacked anything. */
 const MAX_COUNTED = 20_000;
+
+interface Found {
+  /** From the workspace on: as every other tool takes it, also when a folder of it is listed. */
+  name: string;
+  size: string;
+}
 
 export const workspaceList = defineTool({
   name: 'workspace_list',
@@ -17,38 +24,50 @@ export const workspaceList = defineTool({
   effect: 'read',
   timeout: '30s',
   async execute(args, ctx) {
-    const root = await inside(ctx.workspaceDir, '.');
-    const folder = await inside(ctx.workspaceDir, args.path);
-    const files: string[] = [];
-    await walk(folder, args.path, files, ctx.signal);
-    if (files.length === 0) return folder === root ? 'The workspace is empty.' : `${args.path} has no files in it.`;
-    // Paths as every other tool takes them: from the workspace on, also when a folder of it is listed.
-    const shown = await Promise.all(files.slice(0, MAX_LISTED).map((file) => withSize(root, file)));
-    const rest = files.length - shown.length;
-    if (rest === 0) return shown.join('\n');
-    return `${shown.join('\n')}\n… and ${files.length >= MAX_COUNTED ? `more than ${rest}` : rest} more; list a folder of it`;
+    const names = namesOn(args.path);
+    const found: Found[] = [];
+    await within(ctx.workspaceDir, { names, shown: args.path }, (place) =>
+      walk(place, names, args.path, found, ctx.signal),
+    );
+    if (found.length === 0) return names.length === 0 ? 'The workspace is empty.' : `${args.path} has no files in it.`;
+    const lines = found.slice(0, MAX_LISTED).map(({ name, size }) => `${name.replaceAll(/\p{Cc}/gu, '�')} (${size})`);
+    const rest = found.length - lines.length;
+    if (rest === 0) return lines.join('\n');
+    return `${lines.join('\n')}\n… and ${found.length >= MAX_COUNTED ? `more than ${rest}` : rest} more; list a folder of it`;
   },
 });
 
-async function walk(folder: string, shown: string, files: string[], signal: AbortSignal): Promise<void> {
+/** Into each folder through the one that holds it, so that a link put in its place meanwhile is not followed. */
+async function walk(place: Place, names: readonly string[], shown: string, found: Found[], signal: AbortSignal) {
   signal.throwIfAborted();
-  const entries = await readdir(folder, { withFileTypes: true }).catch((err: NodeJS.ErrnoException) => {
-    if (err.code === 'ENOTDIR') throw new ToolError(`${shown} is a file. workspace_read shows what is in it.`);
-    throw new ToolError(err.code === 'ENOENT' ? `There is no folder ${shown}.` : `Cannot list: ${err.code}.`);
-  });
-  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (files.length >= MAX_COUNTED) return;
-    const full = path.join(folder, entry.name);
-    if (isReserved(entry.name)) continue;
-    if (entry.isDirectory()) await walk(full, entry.name, files, signal);
-    else if (entry.isFile()) files.push(full);
+  const held = await open(place.full, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
+    async (err: NodeJS.ErrnoException) => {
+      const info = await lstat(place.full).catch(() => undefined);
+      if (info && !info.isFile() && !info.isDirectory()) throw outside(shown);
+      if (info?.isFile()) throw new ToolError(`${shown} is a file. workspace_read shows what is in it.`);
+      throw new ToolError(err.code === 'ENOENT' ? `There is no folder ${shown}.` : `Cannot list: ${err.code}.`);
+    },
+  );
+  try {
+    const folder = folderOf(held, place.full);
+    const entries = await readdir(folder, { withFileTypes: true });
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (found.length >= MAX_COUNTED) return;
+      if (isReserved(entry.name)) continue;
+      const inner = [...names, entry.name];
+      const full = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) await walk({ folder, name: entry.name, full }, inner, inner.join('/'), found, signal);
+      else if (entry.isFile()) found.push({ name: inner.join('/'), size: await sizeOf(full, found.length) });
+    }
+  } finally {
+    await held.close();
   }
 }
 
-async function withSize(root: string, file: string): Promise<string> {
-  const size = await lstat(file).then(
-    (info) => String(info.size),
-    () => 'gone', // removed by a call that runs at the same time
-  );
-  return `${path.relative(root, file).replaceAll(/\p{Cc}/gu, '�')} (${size})`;
-}
+const sizeOf = (full: string, position: number): Promise<string> =>
+  position >= MAX_LISTED
+    ? Promise.resolve('')
+    : lstat(full).then(
+        (info) => String(info.size),
+        () => 'gone', // removed by a call that runs at the same time
+      );

@@ -1,7 +1,7 @@
 // workspace_read: a text file of the run's own folder.
 import { z } from 'zod';
 import { defineTool } from '../defineTool.js';
-import { inside } from './paths.js';
+import { namesOn } from './paths.js';
 import { filePath, readText } from './workspaceFiles.js';
 
 export const workspaceRead = defineTool({
@@ -11,5 +11,5 @@ export const workspaceRead = defineTool({
   effect: 'read',
   controls: ['path'],
   timeout: '30s',
-  execute: async (args, ctx) => readText(await inside(ctx.workspaceDir, args.path), args.path),
+  execute: (args, ctx) => readText(ctx.workspaceDir, { names: namesOn(args.path), shown: args.path }),
 });

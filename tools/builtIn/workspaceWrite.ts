@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defineTool } from '../defineTool.js';
 import { ToolError } from '../execution.js';
-import { inside } from './paths.js';
+import { namesOn } from './paths.js';
 import { filePath, oneAtATime, writeText } from './workspaceFiles.js';
 
 export const workspaceWrite = defineTool({
@@ -14,13 +14,13 @@ export const workspaceWrite = defineTool({
   controls: ['path'],
   timeout: '30s',
   async execute(args, ctx) {
-    const full = await inside(ctx.workspaceDir, args.path);
-    if (args.path.endsWith('/') || full === (await inside(ctx.workspaceDir, '.'))) {
+    const wanted = { names: namesOn(args.path), shown: args.path };
+    if (args.path.endsWith('/') || wanted.names.length === 0) {
       throw new ToolError(`${args.path} is a folder. Give the path of a file.`);
     }
-    await oneAtATime(full, async () => {
+    await oneAtATime(ctx.workspaceDir, wanted, async () => {
       ctx.signal.throwIfAborted();
-      await writeText(full, args.path, args.content);
+      await writeText(ctx.workspaceDir, wanted, args.content);
     });
     return `Wrote ${args.path} (${Buffer.byteLength(args.content)} bytes).`;
   },
