@@ -1,6 +1,6 @@
 // One model call for one step: look for a stored reply, prepare, ask once, store. Nothing is bought twice.
 import { ApplicationFailure } from '@temporalio/activity';
-import type { CallModelResult, StepInput } from '../contracts/agentRun.js';
+import type { CallModelResult, ModelCallInput, StepInput } from '../contracts/agentRun.js';
 import { Aborted } from '../providers/anthropic.js';
 import { ModelFailure } from '../providers/modelProvider.js';
 import { askModel } from './askModel.js';
@@ -17,7 +17,7 @@ import { type Stoppable, stopped, waitWhileElsewhere } from './underWay.js';
  * A later attempt returns the reply that an earlier one stored. Throws ModelUnavailable, ModelRequestRejected and
  * their like without retry; everything that another attempt may mend is retried by Temporal after the delay it names.
  */
-export async function callModel(deps: Deps, input: StepInput): Promise<CallModelResult> {
+export async function callModel(deps: Deps, input: ModelCallInput): Promise<CallModelResult> {
   const stopHeartbeat = startHeartbeat();
   const asked = stopSignal(deps, input.agentRunId);
   try {
@@ -40,7 +40,12 @@ export async function callModel(deps: Deps, input: StepInput): Promise<CallModel
   }
 }
 
-async function finish(deps: Deps, input: StepInput, prepared: Prepared, driver: Stoppable): Promise<CallModelResult> {
+async function finish(
+  deps: Deps,
+  input: ModelCallInput,
+  prepared: Prepared,
+  driver: Stoppable,
+): Promise<CallModelResult> {
   switch (prepared.kind) {
     case 'done':
       return prepared.result;

@@ -117,6 +117,27 @@ const grantOf = ({ id, decidedBy, votes }: Spent) => ({
 const DIED =
   'The call was started and its worker died before the result was stored, so it may or may not have happened.';
 
+export const startedEvent = (
+  { workerId }: Pick<Deps, 'workerId'>,
+  call: Pick<ToolCallRow, 'id' | 'step' | 'tool' | 'effect' | 'rule' | 'argumentsDigest'>,
+  claim: Pick<Claim, 'attempt' | 'idempotencyKey'>,
+  approval?: Spent,
+): NewEvent => ({
+  type: 'tool.started',
+  actor: systemActor(workerId),
+  step: call.step,
+  toolCallId: call.id,
+  data: {
+    tool: call.tool,
+    effect: call.effect,
+    rule: call.rule,
+    argumentsDigest: call.argumentsDigest,
+    attempt: claim.attempt,
+    idempotencyKey: claim.idempotencyKey,
+    ...(approval ? grantOf(approval) : {}),
+  },
+});
+
 async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, args: unknown): Promise<Claimed> {
   const startedBefore = call.claimedAt !== null;
   let approval: Spent | undefined;
@@ -137,21 +158,7 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, 
   const attempt = call.attempts + 1;
   const idempotencyKey = idempotencyKeyOf(run.id, call.id);
   if (run.status === 'waiting' && run.waiting?.for === 'timer') noteRunning(run);
-  const started: NewEvent = {
-    type: 'tool.started',
-    actor: systemActor(deps.workerId),
-    step: call.step,
-    toolCallId: call.id,
-    data: {
-      tool: call.tool,
-      effect: call.effect,
-      rule: call.rule,
-      argumentsDigest: call.argumentsDigest,
-      attempt,
-      idempotencyKey,
-      ...(approval ? grantOf(approval) : {}),
-    },
-  };
+  const started = startedEvent(deps, call, { attempt, idempotencyKey }, approval);
   atCommit(tx, claimToolCall(tx, run.id, call.id, deps.workerId), appendEvents(tx, run, [started], { progress: true }));
   const tool = toolOf(run, call, args) as ToolDefinition;
   if (tool.source === 'client') return { kind: 'ended', end: clientWait(run, call, tool) };

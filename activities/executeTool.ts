@@ -2,6 +2,7 @@
 import { Context } from '@temporalio/activity';
 import type { LocalToolResult, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import { idempotencyKeyOf } from '../harness/ids.js';
+import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
 import { stopSignal } from './stopSignal.js';
@@ -33,7 +34,8 @@ export async function executeTool(deps: Deps, input: ToolCallInput): Promise<Too
 /** Runs within the workflow task: no dispatch, one marker in history. `moved`: it takes longer; execute it. */
 export async function executeToolLocally(deps: Deps, input: ToolCallInput, toolName: string): Promise<LocalToolResult> {
   const activity = Context.current();
-  const call = deps.localCalls.start(input, (driver) => attemptToolCall(deps, input, driver));
+  const ahead = deps.localCalls.takeClaim(input);
+  const call = deps.localCalls.start(input, (driver) => attemptToolCall(deps, input, driver, ahead));
   // Also when the workflow leaves this worker's cache, which the SDK calls a cancellation too: it is handed back. Of a
   // run that was really cancelled the workflow does not execute it again.
   activity.cancellationSignal.addEventListener('abort', () => call.stop(false));
@@ -64,8 +66,30 @@ export class LocalCalls {
   /** Took too long once: not run within a workflow task again while this process lives. */
   readonly slowTools = new Set<string>();
   private readonly running = new Map<string, LocalCall>();
+  /** Runs whose last local call ran here: so will the next one, as long as this process keeps their workflows. */
+  private readonly here = new Set<string>();
+  private readonly claimed = new Map<string, Claim>();
+
+  hasWorkflowOf(agentRunId: string): boolean {
+    return this.here.has(agentRunId);
+  }
+
+  /** For when they are to run. Only what is committed. */
+  keepClaims(claims: Iterable<Claim>): void {
+    for (const claim of claims) this.claimed.set(claim.idempotencyKey, claim);
+    dropOldest(this.claimed);
+  }
+
+  takeClaim(input: ToolCallInput): Claim | undefined {
+    const claim = this.claimed.get(keyOf(input));
+    this.claimed.delete(keyOf(input));
+    return claim;
+  }
 
   start(input: ToolCallInput, attempt: (driver: Stoppable) => Promise<ToolCallEnd>): LocalCall {
+    this.here.delete(input.agentRunId);
+    this.here.add(input.agentRunId);
+    dropOldest(this.here);
     const controller = new AbortController();
     let cancelled = false;
     const result = attempt({ signal: controller.signal, cancelRequested: () => cancelled });
@@ -90,6 +114,16 @@ export class LocalCalls {
 
   forget(input: ToolCallInput): void {
     this.running.delete(keyOf(input));
+  }
+}
+
+/** Of runs that ended, or that went to another worker. */
+const MAX_KEPT = 500;
+
+function dropOldest(kept: Map<string, unknown> | Set<string>): void {
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MAX_KEPT) return;
+    kept.delete(oldest);
   }
 }
 

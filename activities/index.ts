@@ -1,5 +1,5 @@
 // All activities with their dependencies bound. The return type is what workflows proxy; the names are in history.
-import type { StepInput, ToolCallInput } from '../contracts/agentRun.js';
+import type { ModelCallInput, ToolCallInput } from '../contracts/agentRun.js';
 import type { CompensateInput } from '../contracts/undo.js';
 import { callModel } from './callModel.js';
 import { type CloseRunInput, closeRun } from './closeRun.js';
@@ -24,7 +24,7 @@ import { type RecordPauseInput, recordPause, recordWait } from './waits.js';
 
 export function createActivities(deps: Deps) {
   return {
-    callModel: (input: StepInput) => callModel(deps, input),
+    callModel: (input: ModelCallInput) => callModel(deps, input),
     executeTool: (input: ToolCallInput) => executeTool(deps, input),
     executeToolLocally: (input: ToolCallInput, toolName: string) => executeToolLocally(deps, input, toolName),
     compensateCall: (input: CompensateInput) => compensateCall(deps, input),

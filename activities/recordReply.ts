@@ -1,8 +1,8 @@
 // After the provider answered: reply verbatim, what it cost, every call judged, in one transaction.
-import { type CallModelResult, type StepInput, type ToolCallControl, isClosed } from '../contracts/agentRun.js';
+import { type CallModelResult, type ModelCallInput, type ToolCallControl, isClosed } from '../contracts/agentRun.js';
 import { type ContentBlock, totalTokens } from '../contracts/conversation.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
-import { toolDefaults } from '../contracts/tools.js';
+import { type ToolDefinition, toolDefaults } from '../contracts/tools.js';
 import { type StandingAnswer, standingAnswers } from '../db/approvals.js';
 import { putContents } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
@@ -24,6 +24,8 @@ import { decidedData } from '../harness/policy/decidedData.js';
 import { policyFacts } from '../harness/policy/policyFacts.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
+import { type ReadCall, claimAhead } from './claimAhead.js';
+import { type Claim, startedEvent } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { type Bill, billAttempt, owedBy } from './modelBill.js';
 import type { PreparedStep } from './prepareStep.js';
@@ -31,11 +33,13 @@ import type { RedactedReply } from './redactions.js';
 
 export async function recordReply(
   deps: Deps,
-  { agentRunId, step }: StepInput,
+  input: ModelCallInput,
   prepared: PreparedStep,
   reply: RedactedReply,
 ): Promise<CallModelResult> {
+  const { agentRunId, step } = input;
   const { definition } = prepared.agent;
+  let claims: ReadonlyMap<string, Claim> = new Map();
   const cost = costNanoUsd(definition.model, reply.usage);
   const storeOnce = () =>
     withTransaction(deps.pool, async (tx) => {
@@ -49,6 +53,7 @@ export async function recordReply(
       const owed = owedBy(call, prepared.attempt, reply.usage);
       const charge = billOfStep(call, owed);
       if (call.result || isClosed(run.status)) {
+        claims = new Map();
         if (!owed.counted || totalTokens(owed.usage) > 0) await discard(tx, run, call, prepared, reply);
         return call.result ?? { stopReason: reply.stopReason, toolCalls: [], ...charge };
       }
@@ -62,6 +67,10 @@ export async function recordReply(
       const [replyHash = '', ...callHashes] = contents.map((text) => sha256Hex(text));
       const toolCalls = withinWorkflowTask(deps, calls);
       const result: CallModelResult = { stopReason: reply.stopReason, toolCalls, ...(loop ? { loop } : {}), ...charge };
+      claims = claimAhead(deps, run, input, {
+        calls: reply.stopReason === 'tool_use' ? localReads(calls, toolCalls) : [],
+        atOnce: definition.limits.parallelTools,
+      });
       run.steps = step;
       noteBill(run, owed);
       const events: NewEvent[] = [
@@ -81,6 +90,10 @@ export async function recordReply(
           },
         },
         ...calls.map((c) => c.event),
+        ...calls.flatMap((c) => {
+          const claim = claims.get(c.row.id);
+          return claim ? [startedEvent(deps, c.row, claim)] : [];
+        }),
       ];
       atCommit(
         tx,
@@ -91,7 +104,11 @@ export async function recordReply(
           step,
           parts: [{ kind: 'blocks', hash: replyHash }],
         }),
-        insertToolCalls(tx, agentRunId, rowsOf(calls, callHashes)),
+        insertToolCalls(
+          tx,
+          agentRunId,
+          rowsOf(calls, callHashes, (id) => (claims.has(id) ? deps.workerId : null)),
+        ),
         recordModelReply(tx, agentRunId, step, {
           attempt: prepared.attempt,
           replyHash,
@@ -104,7 +121,10 @@ export async function recordReply(
       );
       return result;
     });
-  return whenBack(storeOnce, (err) => deps.log.warn({ err, agentRunId, step }, 'a reply waits for the database'));
+  const late = (err: unknown) => deps.log.warn({ err, agentRunId, step }, 'a reply waits for the database');
+  const result = await whenBack(storeOnce, late);
+  deps.localCalls.keepClaims(claims.values());
+  return result;
 }
 
 /** All that the step has cost, with the attempts before this one: what counts against the limits. */
@@ -191,7 +211,9 @@ async function watchRejected(
 }
 
 interface PlannedCall {
-  row: Omit<NewToolCall, 'argumentsHash' | 'resultHash'>;
+  row: Omit<NewToolCall, 'argumentsHash' | 'resultHash' | 'claimedBy'>;
+  /** As it is in this call. */
+  tool: ToolDefinition | undefined;
   /** Canonical JSON; its SHA-256 is the digest that people approve. */
   arguments: string;
   errorResult: string | undefined;
@@ -232,6 +254,7 @@ function planCall(
       isError: verdict === 'reject' ? true : null,
       resultDigest: null,
     },
+    tool: call.tool,
     arguments: canonicalJson(call.arguments),
     errorResult: verdict === 'reject' ? JSON.stringify([{ type: 'text', text: errorText ?? call.reason }]) : undefined,
     control: control(),
@@ -287,12 +310,22 @@ function withinWorkflowTask(deps: Deps, calls: readonly PlannedCall[]): ToolCall
   );
 }
 
+const localReads = (calls: readonly PlannedCall[], controls: readonly ToolCallControl[]): ReadCall[] =>
+  calls.flatMap(({ row, tool, arguments: text }, i) =>
+    controls[i]?.local && tool ? [{ row, tool, arguments: text }] : [],
+  );
+
 /** `hashes` are those of the calls' contents in the order in which they were put. */
-function rowsOf(calls: readonly PlannedCall[], hashes: readonly string[]): NewToolCall[] {
+function rowsOf(
+  calls: readonly PlannedCall[],
+  hashes: readonly string[],
+  claimedBy: (toolCallId: string) => string | null,
+): NewToolCall[] {
   let next = 0;
   const take = (): string => hashes[next++] as string;
   return calls.map((call) => ({
     ...call.row,
+    claimedBy: claimedBy(call.row.id),
     argumentsHash: take(),
     resultHash: call.errorResult === undefined ? null : take(),
   }));

@@ -19,9 +19,18 @@ import { recordUnknown } from './unknownOutcome.js';
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 60_000;
 
-/** Throws ToolUnavailable where another attempt may follow; Temporal retries after the delay it names. */
-export async function attemptToolCall(deps: Deps, input: ToolCallInput, asked: Stoppable): Promise<ToolCallEnd> {
+/**
+ * Throws ToolUnavailable where another attempt may follow; Temporal retries after the delay it names. `ahead` is the
+ * claim of a call that was claimed before.
+ */
+export async function attemptToolCall(
+  deps: Deps,
+  input: ToolCallInput,
+  asked: Stoppable,
+  ahead?: Claim,
+): Promise<ToolCallEnd> {
   return deps.underWay.alone(idempotencyKeyOf(input.agentRunId, input.toolCallId), asked, async (driver) => {
+    if (ahead) return finish(deps, input, ahead, driver);
     // It may have waited for the run for long: what was stopped meanwhile has not begun, and is no result.
     const mayStart = (): void => {
       if (driver.signal.aborted) throw stopped(driver);

@@ -216,6 +216,11 @@ export interface StepInput {
   step: number;
 }
 
+export interface ModelCallInput extends StepInput {
+  /** How many more tool calls the run may make. Older histories do not say. */
+  toolCallsLeft?: number;
+}
+
 export interface ToolCallInput extends StepInput {
   toolCallId: string;
 }

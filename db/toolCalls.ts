@@ -53,7 +53,6 @@ export type NewToolCall = Omit<
   | 'attempts'
   | 'failedAttempts'
   | 'claimedAt'
-  | 'claimedBy'
   | 'attemptedAt'
   | 'returnedAt'
   | 'doubt'
@@ -64,6 +63,7 @@ export type NewToolCall = Omit<
   | 'lateResultHash'
 >;
 
+/** Those with `claimedBy` are claimed at once, for a first attempt. */
 export async function insertToolCalls(
   tx: PoolClient,
   agentRunId: string,
@@ -72,13 +72,16 @@ export async function insertToolCalls(
   if (calls.length === 0) return;
   await tx.query(
     `INSERT INTO tool_calls (agent_run_id, id, step, position, tool, effect, verdict, rule, reason, arguments_hash,
-       arguments_digest, summary, outcome, result_hash, is_error, result_digest, decision, returned_at)
+       arguments_digest, summary, outcome, result_hash, is_error, result_digest, decision, returned_at,
+       attempts, claimed_by, claimed_at, attempted_at)
      SELECT $1, id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
-       outcome, result_hash, is_error, result_digest, decision, CASE WHEN outcome IS NULL THEN NULL ELSE now() END
+       outcome, result_hash, is_error, result_digest, decision, CASE WHEN outcome IS NULL THEN NULL ELSE now() END,
+       CASE WHEN claimed_by IS NULL THEN 0 ELSE 1 END, claimed_by, CASE WHEN claimed_by IS NULL THEN NULL ELSE now() END,
+       CASE WHEN claimed_by IS NULL THEN NULL ELSE now() END
      FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::text[], $17::json[])
+       $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::text[], $17::json[], $18::text[])
        AS c (id, step, position, tool, effect, verdict, rule, reason, arguments_hash, arguments_digest, summary,
-         outcome, result_hash, is_error, result_digest, decision)`,
+         outcome, result_hash, is_error, result_digest, decision, claimed_by)`,
     [
       agentRunId,
       calls.map((c) => c.id),
@@ -97,6 +100,7 @@ export async function insertToolCalls(
       calls.map((c) => c.isError),
       calls.map((c) => c.resultDigest),
       calls.map((c) => (c.decision === null ? null : JSON.stringify(c.decision))),
+      calls.map((c) => c.claimedBy),
     ],
   );
 }

@@ -9,7 +9,13 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { CallModelResult, StepInput, ToolCallControl, ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
+import type {
+  CallModelResult,
+  ModelCallInput,
+  ToolCallControl,
+  ToolCallEnd,
+  ToolCallInput,
+} from '../contracts/agentRun.js';
 import type { CloseRunInput } from '../activities/closeRun.js';
 import type { RecordSignalsInput } from '../activities/signals.js';
 import type { CompensateInput, UndoInput } from '../contracts/undo.js';
@@ -100,7 +106,7 @@ export const recordDecision = (input: RecordDecisionInput) =>
 export const closeRun = (input: CloseRunInput) =>
   rows.closeRun.executeWithOptions({ summary: input.outcome.status }, [input]);
 
-export const callModel = (step: StepInput): Promise<CallModelResult> =>
+export const callModel = (step: ModelCallInput): Promise<CallModelResult> =>
   model.callModel.executeWithOptions({ summary: `step ${step.step}` }, [step]);
 
 export const compensateCall = (input: CompensateInput, call: UndoInput['calls'][number]): Promise<void> =>

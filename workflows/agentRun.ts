@@ -70,7 +70,9 @@ async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
 
     const step = run.nextStep();
     showStatus(run, 'running');
-    const { stopReason, toolCalls, ...charge } = await run.underWay(() => callModel(step));
+    const { stopReason, toolCalls, ...charge } = await run.underWay(() =>
+      callModel({ ...step, toolCallsLeft: run.toolCallsLeft }),
+    );
     run.charge(charge);
     run.watchLoop(charge);
 

@@ -144,6 +144,11 @@ export class RunState {
     return true;
   }
 
+  get toolCallsLeft(): number {
+    const { used, limits } = this.control;
+    return limits.maxToolCalls - used.toolCalls;
+  }
+
   /** The model is told when a call of its was cut off; doing it again and again ends the run. */
   cutOffTooOften(stopReason: ModelStopReason): boolean {
     this.cutOffs = stopReason === 'tool_use' ? 0 : this.cutOffs + 1;

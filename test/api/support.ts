@@ -231,6 +231,7 @@ export async function aQuestion(
         resultHash: null,
         isError: null,
         resultDigest: null,
+        claimedBy: null,
       },
     ]);
     const expiresAt = new Date(Date.now() + 60_000);

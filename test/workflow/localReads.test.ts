@@ -51,6 +51,26 @@ test('reads of a step are no activities of their own, and a step is one workflow
   expect(tasks).toHaveLength(4); // the start, one a step, and the end
 });
 
+test('where the last read ran, the next is claimed with the reply that asks for it', async () => {
+  const turns = ['a', 'b', 'c'].map((what) => calls(['look', { what }]));
+  const id = await aRun('ahead', [...turns, done()]);
+  expect(await api.ended(id)).toMatchObject({ status: 'completed' });
+  const events = await api.events(id);
+  const times = (type: string) => events.filter((e) => e.type === type).map((e) => e.at);
+  expect(times('tool.started').slice(1)).toEqual(times('tool.decided').slice(1));
+  expect(times('tool.returned').slice(1)).not.toEqual(times('tool.started').slice(1));
+  expect(events.filter((e) => e.type === 'tool.started').map((e) => e.data['attempt'])).toEqual([1, 1, 1]);
+  expect(requestsOf(id)).toHaveLength(3);
+});
+
+test('what the limit of tool calls forbids is not claimed ahead', async () => {
+  const turns = ['a', 'b'].map((what) => calls(['look', { what }]));
+  const id = await aRun('limited', [...turns, done()], { limits: { maxToolCalls: 1 } });
+  expect(await api.ended(id)).toMatchObject({ status: 'stopped', stopReason: 'limit_tool_calls' });
+  expect((await api.events(id)).filter((e) => e.type === 'tool.started')).toHaveLength(1);
+  expect(requestsOf(id)).toHaveLength(1);
+});
+
 test('a read beside a call that acts is an activity like it: the other does not wait for it', async () => {
   const id = await aRun('mixed', [calls(['look', { what: 'a' }], ['charge', { what: 'b' }]), done()]);
   await api.ended(id);
