@@ -88,14 +88,17 @@ export interface NewRun {
   lastHash: string;
 }
 
-/** Inserts a queued run. Returns false when the tenant's idempotency key is taken; the winner's row is left alone. */
-export async function insertRun(tx: PoolClient, run: NewRun): Promise<boolean> {
-  const { rowCount } = await tx.query(
+/**
+ * Inserts a queued run, which this transaction holds then as lockRun does. undefined when the tenant's idempotency key is
+ * taken; the winner's row is left alone.
+ */
+export async function insertRun(tx: PoolClient, run: NewRun): Promise<RunRow | undefined> {
+  const { rows } = await tx.query<RunRow>(
     `INSERT INTO agent_runs (id, tenant_id, agent_name, agent_version, tools, status, metadata, parent_run_id,
        created_by, idempotency_key, request_hash, max_steps, max_tokens, max_cost_nano_usd, max_tool_calls, deadline,
        start_at, last_hash)
      VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-     ON CONFLICT (tenant_id, idempotency_key) DO NOTHING`,
+     ON CONFLICT (tenant_id, idempotency_key) DO NOTHING RETURNING ${RUN_COLUMNS}`,
     [
       run.id,
       run.tenantId,
@@ -116,7 +119,7 @@ export async function insertRun(tx: PoolClient, run: NewRun): Promise<boolean> {
       run.lastHash,
     ],
   );
-  return rowCount === 1;
+  return rows[0];
 }
 
 export async function setRunStatus(

@@ -27,7 +27,7 @@ export async function startMissingWorkflows(deps: StarterDeps, olderThanMs: numb
   const findings: Finding[] = [];
   for (const run of await unstartedRuns(deps.pool, olderThanMs, BATCH)) {
     try {
-      if (await startWorkflow(deps, run, 'housekeeping')) {
+      if (await startWorkflow(deps, run, { by: 'housekeeping' })) {
         findings.push({ tenantId: run.tenantId, text: `${run.id} had no workflow; started` });
       }
     } catch (err) {

@@ -4,16 +4,16 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type StartRunBody, run as runShape, runStatus, startRunBody } from '../../contracts/agentRun.js';
 import type { ContentBlock, InputContent } from '../../contracts/conversation.js';
-import { GENESIS_HASH } from '../../contracts/events.js';
+import { GENESIS_HASH, type NewEvent } from '../../contracts/events.js';
 import { findAgentVersion } from '../../db/agents.js';
 import { putContent } from '../../db/contents.js';
 import { appendEvents } from '../../db/events.js';
 import { queueMessage } from '../../db/messages.js';
-import { withTransaction } from '../../db/pool.js';
-import { type RunRow, findRun, findRunByIdempotencyKey, insertRun, listRuns, lockRun } from '../../db/runs.js';
+import { atCommit, withTransaction } from '../../db/pool.js';
+import { type RunRow, findRun, findRunByIdempotencyKey, insertRun, listRuns } from '../../db/runs.js';
 import { listToolsForAgents } from '../../db/workers.js';
 import { resolveTools } from '../../harness/agents/resolveTools.js';
-import { digestOf } from '../../harness/canonical.js';
+import { digestOf, sha256Hex } from '../../harness/canonical.js';
 import { newMessageId, newRunId } from '../../harness/ids.js';
 import { usdOf } from '../../harness/limits/money.js';
 import { compilePolicy } from '../../harness/policy/compilePolicy.js';
@@ -131,7 +131,7 @@ async function startRun(
   const id = newRunId();
   const by = actorOf(request);
   const inserted = await withTransaction(deps.pool, async (tx) => {
-    const isNew = await insertRun(tx, {
+    const run = await insertRun(tx, {
       ...planned.row,
       id,
       tenantId,
@@ -140,12 +140,11 @@ async function startRun(
       requestHash,
       lastHash: GENESIS_HASH,
     });
-    if (!isNew) return undefined;
-    const run = await lockRun(tx, id);
-    const inputHash = await putContent(tx, id, JSON.stringify(blocksOf(body.input)));
+    if (!run) return undefined;
+    const input = JSON.stringify(blocksOf(body.input));
+    const inputHash = sha256Hex(input);
     const messageId = newMessageId();
-    await queueMessage(tx, { id: messageId, agentRunId: id, contentHash: inputHash });
-    await appendEvents(tx, run, [
+    const events: NewEvent[] = [
       {
         type: 'run.created',
         actor: by,
@@ -164,7 +163,13 @@ async function startRun(
         },
       },
       { type: 'message.queued', actor: by, data: { messageId, contentHash: inputHash } },
-    ]);
+    ];
+    atCommit(
+      tx,
+      putContent(tx, id, input),
+      queueMessage(tx, { id: messageId, agentRunId: id, contentHash: inputHash }),
+      appendEvents(tx, run, events),
+    );
     return run;
   });
   if (!inserted) {
@@ -173,7 +178,7 @@ async function startRun(
     if (!winner) throw new Error('the run that holds the idempotency key is gone');
     return { run: sameRequest(winner, requestHash), created: false };
   }
-  await tryStartWorkflow(deps, inserted);
+  await tryStartWorkflow(deps, inserted, planned.agent);
   return { run: (await findRun(deps.pool, id)) ?? inserted, created: true };
 }
 
@@ -188,12 +193,14 @@ function sameRequest(winner: RunRow, requestHash: string): RunRow {
 
 async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBody) {
   const [name, version] = body.agent.split('@') as [string, string | undefined];
-  const agent = await findAgentVersion(deps.pool, request.key.tenantId, name, version);
+  const [agent, { offered, refused }] = await Promise.all([
+    findAgentVersion(deps.pool, request.key.tenantId, name, version),
+    listToolsForAgents(deps.pool),
+  ]);
   if (!agent) {
     const detail = `There is no agent ${body.agent}. GET /v1/agents lists them; PUT /v1/agents/${name} stores one.`;
     throw new Problem('unknown-agent', detail, { errors: [{ path: 'agent', message: 'unknown' }] });
   }
-  const { offered, refused } = await listToolsForAgents(deps.pool);
   const resolved = resolveTools(agent.definition, offered, refused);
   if (!resolved.ok) {
     const detail = `Agent ${name} cannot run: ${resolved.errors.map((e) => e.message).join('; ')}`;
@@ -215,6 +222,7 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
   }
   const limits = checkedLimits(limitsOfNewRun(agent.definition, body.limits, from), from);
   return {
+    agent: agent.definition,
     row: {
       agentName: agent.name,
       agentVersion: agent.version,
