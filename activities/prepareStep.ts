@@ -13,12 +13,8 @@ import { noteRunning } from '../db/runProgress.js';
 import { type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, listToolCalls } from '../db/toolCalls.js';
 import { sha256Hex } from '../harness/canonical.js';
-import {
-  type ConversationMessage,
-  type ModelRequest,
-  buildRequest,
-  shownSizes,
-} from '../harness/context/buildRequest.js';
+import { type ConversationMessage, shownSizes } from '../harness/context/buildRequest.js';
+import { postedRequest } from '../harness/context/postedRequest.js';
 import { RequestHash } from '../harness/context/requestHash.js';
 import type { Redactor } from '../harness/redaction/redactor.js';
 import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js';
@@ -35,7 +31,8 @@ export interface PreparedStep {
   kind: 'ask';
   agent: RunAgent;
   provider: ModelProvider;
-  request: ModelRequest;
+  /** As it is posted. */
+  request: Buffer;
   /** What the request shows. */
   messages: readonly ConversationMessage[];
   attempt: number;
@@ -246,7 +243,7 @@ function record(
     }),
     appendEvents(tx, run, events, { progress: true }),
   );
-  const request = buildRequest(agent.head, messages);
+  const request = postedRequest(agent.head, messages);
   return { kind: 'ask', agent, provider, request, messages, attempt, pass, lastSeq: messages.at(-1)?.seq ?? 0 };
 }
 

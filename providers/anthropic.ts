@@ -1,8 +1,8 @@
 // The Messages API through its SDK: one streamed call, no retries of its own, classified failures.
 import Anthropic from '@anthropic-ai/sdk';
+import type { Stream } from '@anthropic-ai/sdk/core/streaming';
 import { Agent } from 'undici';
 import { type ModelStopReason, type Usage, modelStopReasons, noUsage } from '../contracts/conversation.js';
-import type { ModelRequest } from '../harness/context/buildRequest.js';
 import { classifyFailure } from './failures.js';
 import type { CallOptions, ModelProvider, ModelReply } from './modelProvider.js';
 import { ReplyBuilder } from './replyStream.js';
@@ -42,19 +42,25 @@ export function createAnthropicProvider(options: AnthropicOptions): ModelProvide
   return { call: (request, callOptions) => callOnce(client, request, callOptions) };
 }
 
-type StreamParams = Anthropic.Beta.MessageCreateParamsStreaming;
+type ReplyStream = Stream<Anthropic.Beta.BetaRawMessageStreamEvent>;
 
 async function callOnce(
   client: Anthropic,
-  request: ModelRequest,
+  request: Uint8Array,
   { signal, onStart, onDelta }: CallOptions,
 ): Promise<ModelReply> {
   signal.throwIfAborted();
   let billed: Usage | undefined;
   try {
-    const params = { ...request, stream: true } as unknown as StreamParams;
-    const { data: stream, request_id: requestId } = await client.beta.messages
-      .create(params, { signal })
+    // Not `messages.create`, which would write the whole conversation down again.
+    const { data: stream, request_id: requestId } = await client
+      .post<ReplyStream>('/v1/messages', {
+        query: { beta: 'true' },
+        body: request,
+        headers: { 'content-type': 'application/json' },
+        stream: true,
+        signal,
+      })
       .withResponse();
     const reply = new ReplyBuilder();
     for await (const event of stream) {

@@ -1,7 +1,6 @@
 // What the harness needs of a model: one call, streamed, that ends in a reply or in a classified failure.
 import type { ContentBlock, ModelStopReason, Usage } from '../contracts/conversation.js';
 import type { ModelFailureType } from '../contracts/failures.js';
-import type { ModelRequest } from '../harness/context/buildRequest.js';
 
 export interface ModelReply {
   content: ContentBlock[];
@@ -18,8 +17,11 @@ export interface CallOptions {
 }
 
 export interface ModelProvider {
-  /** Throws ModelFailure, or whatever `signal` was aborted with. */
-  call(request: ModelRequest, options: CallOptions): Promise<ModelReply>;
+  /**
+   * `request` is JSON that asks for a stream, ready to be posted. Throws ModelFailure, or whatever `signal` was aborted
+   * with.
+   */
+  call(request: Uint8Array, options: CallOptions): Promise<ModelReply>;
 }
 
 /** What went wrong with a provider, in our words, and whether another attempt may help. */

@@ -18,7 +18,7 @@ export const opening = (run: BenchRun): Conversation => [
 export function modelAt(url: string): (conversation: Conversation) => Promise<ModelReply> {
   const provider = createAnthropicProvider({ apiKey: 'bench', baseUrl: url });
   const { signal } = new AbortController();
-  return (messages) => provider.call({ ...head, messages }, { signal });
+  return (messages) => provider.call(Buffer.from(JSON.stringify({ ...head, stream: true, messages })), { signal });
 }
 
 export const assistantMessage = (reply: ModelReply): RequestMessage => ({ role: 'assistant', content: reply.content });

@@ -21,8 +21,6 @@ export interface RequestMessage {
   content: ContentBlock[];
 }
 
-export type ModelRequest = RequestHead & { messages: RequestMessage[] };
-
 /** A message with its bytes at hand. */
 export interface ConversationMessage {
   seq: number;
@@ -128,10 +126,6 @@ function lateResult({ toolCallId, isError }: { toolCallId: string; isError: bool
 }
 
 const say = (text: string): ContentBlock => ({ type: 'text', text });
-
-export function buildRequest(head: RequestHead, conversation: readonly ConversationMessage[]): ModelRequest {
-  return { ...head, messages: conversation.map((m) => m.message) };
-}
 
 /** Canonical JSON of the request, put together from what is canonical already: linear, without a second walk. */
 export function requestText(head: RequestHead, conversation: readonly ConversationMessage[]): string {

@@ -1,6 +1,5 @@
 // Streams that break, through the product's own provider: never half a reply for a whole one, and what was billed is known.
 import type { Usage } from '../../contracts/conversation.js';
-import type { ModelRequest } from '../../harness/context/buildRequest.js';
 import { createAnthropicProvider } from '../../providers/anthropic.js';
 import { ModelFailure, type ModelReply } from '../../providers/modelProvider.js';
 import { type Bench, aScriptedModel, script } from './support.js';
@@ -43,11 +42,14 @@ async function call(name: string, stallMs?: number): Promise<Ended> {
     model: `scripted/${name}`,
     max_tokens: 100,
     messages: [{ role: 'user', content: [{ type: 'text', text: 'go' }] }],
-  } as unknown as ModelRequest;
+  };
   const ended: Ended = {};
   const onStart = (usage: Usage): void => void (ended.begun = usage);
   try {
-    ended.reply = await provider.call(request, { signal: new AbortController().signal, onStart });
+    ended.reply = await provider.call(Buffer.from(JSON.stringify({ ...request, stream: true })), {
+      signal: new AbortController().signal,
+      onStart,
+    });
   } catch (err) {
     if (!(err instanceof ModelFailure)) throw err;
     ended.failure = err;

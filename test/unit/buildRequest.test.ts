@@ -5,13 +5,13 @@ import type { ContentBlock } from '../../contracts/conversation.js';
 import { canonicalJson, sha256Hex } from '../../harness/canonical.js';
 import {
   type ConversationMessage,
-  buildRequest,
   headHash,
   requestHead,
   requestText,
   resolveMessage,
   shownSizes,
 } from '../../harness/context/buildRequest.js';
+import { postedRequest } from '../../harness/context/postedRequest.js';
 import { RequestHash } from '../../harness/context/requestHash.js';
 
 const definition = agentDefinition.parse({
@@ -39,11 +39,28 @@ function conversationOf(texts: readonly string[]): ConversationMessage[] {
   return conversation;
 }
 
+const requestOf = (conversation: readonly ConversationMessage[]) => ({
+  ...head,
+  messages: conversation.map((m) => m.message),
+});
+
+test('what is posted is the request, message by message, each written down once', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 6 }), (texts) => {
+      const conversation = conversationOf(texts);
+      for (const shown of [conversation.slice(0, 1), conversation]) {
+        const { messages } = requestOf(shown);
+        expect(postedRequest(head, shown).toString()).toBe(JSON.stringify({ ...head, stream: true, messages }));
+      }
+    }),
+  );
+});
+
 test('the text put together from canonical pieces is the canonical form of the request', () => {
   fc.assert(
     fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 6 }), (texts) => {
       const conversation = conversationOf(texts);
-      expect(requestText(head, conversation)).toBe(canonicalJson(buildRequest(head, conversation)));
+      expect(requestText(head, conversation)).toBe(canonicalJson(requestOf(conversation)));
     }),
   );
 });
