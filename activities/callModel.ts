@@ -1,12 +1,13 @@
 // One model call for one step: look for a stored reply, prepare, ask once, store. Nothing is bought twice.
 import { ApplicationFailure } from '@temporalio/activity';
-import type { CallModelResult, ModelCallInput, StepInput } from '../contracts/agentRun.js';
+import type { CallModelHeld, CallModelResult, ModelCallInput, StepInput } from '../contracts/agentRun.js';
 import { Aborted } from '../providers/anthropic.js';
 import { ModelFailure } from '../providers/modelProvider.js';
 import { askModel } from './askModel.js';
 import { ContentErased } from './conversation.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
+import { askAgain, recordHold } from './holds.js';
 import { recordAbortedAttempt, recordHeldStep, recordModelFailure } from './modelFailures.js';
 import { type Prepared, type PreparedStep, prepareStep, stepKey } from './prepareStep.js';
 import { recordReply } from './recordReply.js';
@@ -17,15 +18,17 @@ import { type Stoppable, stopped, waitWhileElsewhere } from './underWay.js';
  * A later attempt returns the reply that an earlier one stored. Throws ModelUnavailable, ModelRequestRejected and
  * their like without retry; everything that another attempt may mend is retried by Temporal after the delay it names.
  */
-export async function callModel(deps: Deps, input: ModelCallInput): Promise<CallModelResult> {
+export async function callModel(deps: Deps, input: ModelCallInput): Promise<CallModelResult | CallModelHeld> {
   const stopHeartbeat = startHeartbeat();
   const asked = stopSignal(deps, input.agentRunId);
   try {
     return await deps.underWay.alone(stepKey(input), asked, async (driver) => {
-      const prepared = await waitWhileElsewhere(driver, () => prepareStep(deps, input));
+      const prepared = await askAgain(driver.signal, input.queued === true, (queued) =>
+        waitWhileElsewhere(driver, () => prepareStep(deps, input, { queued })),
+      );
       if (prepared.kind !== 'suspect') return finish(deps, input, prepared, driver);
       return deps.suspects.alone(async () =>
-        finish(deps, input, await prepareStep(deps, input, { alone: true }), driver),
+        finish(deps, input, await prepareStep(deps, input, { alone: true, queued: true }), driver),
       );
     });
   } catch (err) {
@@ -45,13 +48,15 @@ async function finish(
   input: ModelCallInput,
   prepared: Prepared,
   driver: Stoppable,
-): Promise<CallModelResult> {
+): Promise<CallModelResult | CallModelHeld> {
   switch (prepared.kind) {
     case 'done':
       return prepared.result;
     case 'suspect':
     case 'elsewhere':
       throw new Error(`step ${input.step} is ${prepared.kind} though it is alone`);
+    case 'hold':
+      return { heldUntilMs: (await recordHold(deps, input, prepared)).untilMs };
     case 'held':
       throw await recordHeldStep(deps, input, prepared.key);
     case 'refused':

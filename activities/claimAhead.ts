@@ -2,7 +2,7 @@
 // less. What a claim is for stays true: it is stored, with its event, before the tool acts.
 import type { ModelCallInput } from '../contracts/agentRun.js';
 import type { ToolDefinition } from '../contracts/tools.js';
-import type { RunRow } from '../db/runs.js';
+import type { LockedRun } from '../db/runs.js';
 import type { NewToolCall } from '../db/toolCalls.js';
 import { idempotencyKeyOf } from '../harness/ids.js';
 import type { Claim } from './claimCall.js';
@@ -21,13 +21,15 @@ export interface ReadCall {
  */
 export function claimAhead(
   deps: Deps,
-  run: RunRow,
+  run: LockedRun,
   { toolCallsLeft = 0 }: ModelCallInput,
   { calls, atOnce }: { calls: readonly ReadCall[]; atOnce: number },
 ): ReadonlyMap<string, Claim> {
   const runHere = deps.localCalls.hasWorkflowOf(run.id);
   const runAtOnce = calls.length <= Math.min(atOnce, toolCallsLeft) && run.cancelRequested === null;
-  if (!runHere || !runAtOnce || calls.some(({ tool }) => tool.source === 'client')) return new Map();
+  // A claim takes from budgets and rates, and may have to wait for them.
+  const limited = run.inForce.budgets || run.inForce.rates || calls.some(({ tool }) => tool.rate !== undefined);
+  if (limited || !runHere || !runAtOnce || calls.some(({ tool }) => tool.source === 'client')) return new Map();
   return new Map(
     calls.map(({ row, tool, arguments: text }) => [
       row.id,

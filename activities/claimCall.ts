@@ -3,16 +3,18 @@ import type { ToolCallEnd, ToolCallInput } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import type { ToolDefinition, ToolOutcome } from '../contracts/tools.js';
-import { type Spent, spendApproval } from '../db/approvals.js';
+import { type Spent, hasGrant, spendApproval } from '../db/approvals.js';
 import { getArguments } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteRunning } from '../db/runProgress.js';
-import { type RunRow, lockRun } from '../db/runs.js';
+import { type LockedRun, type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
 import { toolInCall } from '../harness/callEffect.js';
 import { idempotencyKeyOf } from '../harness/ids.js';
+import { admitToolCall } from './admission.js';
 import type { Deps } from './deps.js';
+import type { Hold } from './holds.js';
 import { settle } from './recordToolResult.js';
 import { clientWait } from './clientCall.js';
 import { MAX_VANISHED, isQuarantined, isSuspect } from './suspects.js';
@@ -42,12 +44,15 @@ export type Claimed =
   | { kind: 'suspect' }
   | { kind: 'quarantined' }
   /** Another worker is at it: wait for what it brings. */
-  | { kind: 'elsewhere' };
+  | { kind: 'elsewhere' }
+  | Hold;
 const ended = (outcome: ToolOutcome): Claimed => ({ kind: 'ended', end: { outcome } });
 
 export interface ClaimOptions {
   /** No other suspect is running in this process. */
   alone?: boolean;
+  /** It has waited for a rate: newcomers stand behind it. */
+  queued?: boolean;
   /** Throws when nothing may be started any more; then there is no claim. Asked under the run's lock. */
   mayStart?: () => void;
 }
@@ -55,7 +60,7 @@ export interface ClaimOptions {
 export async function claimCall(
   deps: Deps,
   input: ToolCallInput,
-  { alone = false, mayStart = () => undefined }: ClaimOptions = {},
+  { alone = false, queued = false, mayStart = () => undefined }: ClaimOptions = {},
 ): Promise<Claimed> {
   return withTransaction(deps.pool, async (tx) => {
     const [run, found, args] = await Promise.all([
@@ -85,7 +90,7 @@ export async function claimCall(
     }
     if (!alone && isSuspect(call)) return { kind: 'suspect' };
     mayStart();
-    return take(deps, tx, run, call, args);
+    return take(deps, tx, run, call, { args, queued });
   });
 }
 
@@ -138,17 +143,32 @@ export const startedEvent = (
   },
 });
 
-async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, args: unknown): Promise<Claimed> {
+interface Taking {
+  args: unknown;
+  queued: boolean;
+}
+
+async function take(
+  deps: Deps,
+  tx: PoolClient,
+  run: LockedRun,
+  call: ToolCallRow,
+  { args, queued }: Taking,
+): Promise<Claimed> {
   const startedBefore = call.claimedAt !== null;
+  const tool = toolOf(run, call, args) as ToolDefinition;
   let approval: Spent | undefined;
   const grant = { agentRunId: run.id, toolCallId: call.id, argumentsDigest: call.argumentsDigest };
-  if (call.doubt !== null) {
-    approval = await spendApproval(tx, { ...grant, kind: 'outcome', round: call.doubts });
-    // Not answered yet, or not so that it may run: an attempt after the one that brought the doubt.
-    if (!approval) {
-      return { kind: 'ended', end: { outcome: 'asks', approval: await outcomeQuestion(deps, tx, run, call) } };
-    }
-  } else if (call.verdict === 'ask' && !startedBefore) {
+  const again = { ...grant, kind: 'outcome' as const, round: call.doubts };
+  // Not answered yet, or not so that it may run: an attempt after the one that brought the doubt.
+  if (call.doubt !== null && !(await hasGrant(tx, again))) {
+    return { kind: 'ended', end: { outcome: 'asks', approval: await outcomeQuestion(deps, tx, run, call) } };
+  }
+  // Before the approval is spent: a call that has to wait keeps it.
+  const held = await admitToolCall(tx, run, { tool, first: !startedBefore, queued });
+  if (held) return held;
+  if (call.doubt !== null) approval = await spendApproval(tx, again);
+  else if (call.verdict === 'ask' && !startedBefore) {
     approval = await spendApproval(tx, { ...grant, kind: 'approval', round: 1 });
     if (!approval) {
       const text = 'No unspent approval covers exactly these arguments. Nothing was executed.';
@@ -157,10 +177,9 @@ async function take(deps: Deps, tx: PoolClient, run: RunRow, call: ToolCallRow, 
   }
   const attempt = call.attempts + 1;
   const idempotencyKey = idempotencyKeyOf(run.id, call.id);
-  if (run.status === 'waiting' && run.waiting?.for === 'timer') noteRunning(run);
+  if (run.status === 'waiting' && (run.waiting?.for === 'timer' || run.waiting?.for === 'budget')) noteRunning(run);
   const started = startedEvent(deps, call, { attempt, idempotencyKey }, approval);
   atCommit(tx, claimToolCall(tx, run.id, call.id, deps.workerId), appendEvents(tx, run, [started], { progress: true }));
-  const tool = toolOf(run, call, args) as ToolDefinition;
   if (tool.source === 'client') return { kind: 'ended', end: clientWait(run, call, tool) };
   return {
     kind: 'claimed',

@@ -3,11 +3,12 @@ import type { CloseResult, RunOutcome } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { type Actor, type NewEvent, systemActor } from '../contracts/events.js';
 import { cancelPendingApprovals } from '../db/approvals.js';
+import { releaseReservations } from '../db/budgets.js';
 import { appendEvents } from '../db/events.js';
 import { findModelCalls } from '../db/modelCalls.js';
 import { hasQueuedMessages } from '../db/messages.js';
 import { type PoolClient, withTransaction } from '../db/pool.js';
-import { type RunRow, lockRun, setRunEnded } from '../db/runs.js';
+import { type LockedRun, type RunRow, lockRun, setRunEnded } from '../db/runs.js';
 import { unsettledToolCalls } from '../db/toolCalls.js';
 import { usdOf } from '../harness/limits/money.js';
 import type { Deps } from './deps.js';
@@ -35,10 +36,11 @@ export async function closeRun(deps: Deps, { agentRunId, outcome }: CloseRunInpu
 }
 
 /** Ends an open run that this transaction has locked. */
-export async function endRun(tx: PoolClient, run: RunRow, outcome: RunOutcome, by: string): Promise<void> {
+export async function endRun(tx: PoolClient, run: LockedRun, outcome: RunOutcome, by: string): Promise<void> {
   if (outcome.status !== 'completed') await billOpenStep(tx, run);
   await settleOpenCalls(tx, run, outcome);
   await cancelPendingApprovals(tx, run.id);
+  if (run.inForce.budgets) await releaseReservations(tx, run.tenantId, run.id);
   await setRunEnded(tx, run.id, {
     status: outcome.status,
     ...(outcome.status === 'stopped' ? { stopReason: outcome.reason } : {}),
@@ -48,7 +50,7 @@ export async function endRun(tx: PoolClient, run: RunRow, outcome: RunOutcome, b
 }
 
 /** No further attempt comes that would put a lost one on the bill. */
-async function billOpenStep(tx: PoolClient, run: RunRow): Promise<void> {
+async function billOpenStep(tx: PoolClient, run: LockedRun): Promise<void> {
   const step = run.steps + 1;
   const call = (await findModelCalls(tx, run.id, step)).find((row) => row.step === step);
   await appendEvents(tx, run, billLostAttempts(tx, run, call), { progress: true });

@@ -3,10 +3,12 @@ import { type Usage, addUsage, noUsage, subtractUsage, totalTokens } from '../co
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import { type ModelCallRow, chargeAttempt, chargeLostAttempts } from '../db/modelCalls.js';
 import { type PoolClient, atCommit } from '../db/pool.js';
+import { chargeBudgets } from '../db/budgets.js';
 import { noteBill } from '../db/runProgress.js';
-import type { RunRow } from '../db/runs.js';
+import type { LockedRun } from '../db/runs.js';
 import { usdOf } from '../harness/limits/money.js';
 import { costNanoUsd } from '../providers/prices.js';
+import { accountOf } from './admission.js';
 
 export interface Bill {
   usage: Usage;
@@ -28,7 +30,7 @@ export function owedBy(call: Pick<ModelCallRow, 'model' | 'chargedUsage'>, attem
 /** Of an attempt without a reply. The caller appends an event with `progress`, which writes the run's part of it. */
 export function billAttempt(
   tx: PoolClient,
-  run: RunRow,
+  run: LockedRun,
   call: ModelCallRow,
   attempt: number,
   billed: Usage = noUsage,
@@ -38,6 +40,7 @@ export function billAttempt(
   const owed = owedBy(call, attempt, usage);
   atCommit(tx, chargeAttempt(tx, run.id, call.step, attempt, { usage, owed }));
   noteBill(run, owed);
+  chargeRun(tx, run, call, owed);
   return { usage, costUsd: usdOf(costNanoUsd(call.model, usage)) };
 }
 
@@ -45,7 +48,7 @@ export function billAttempt(
  * Attempts whose worker died or stands still in them: what their replies had cost when they began is charged. Call
  * before another attempt is made, and append what is returned with `progress`.
  */
-export function billLostAttempts(tx: PoolClient, run: RunRow, call: ModelCallRow | undefined): NewEvent[] {
+export function billLostAttempts(tx: PoolClient, run: LockedRun, call: ModelCallRow | undefined): NewEvent[] {
   const lost = Object.entries(call?.openUsage ?? {});
   if (!call || lost.length === 0) return [];
   const bills = lost.map(([attempt, usage]) => ({
@@ -58,6 +61,7 @@ export function billLostAttempts(tx: PoolClient, run: RunRow, call: ModelCallRow
   const usages = bills.reduce((sum, bill) => addUsage(sum, bill.usage), noUsage);
   atCommit(tx, chargeLostAttempts(tx, run.id, call.step, { usage: usages, costNanoUsd: costs }));
   for (const bill of bills) noteBill(run, bill);
+  chargeRun(tx, run, call, { usage: usages, costNanoUsd: costs });
   return bills.map((bill) => ({
     type: 'model.failed',
     actor: systemActor('worker'),
@@ -70,4 +74,17 @@ export function billLostAttempts(tx: PoolClient, run: RunRow, call: ModelCallRow
       costUsd: usdOf(bill.costNanoUsd),
     },
   }));
+}
+
+/** Attempts without a reply are on the budgets too; what is reserved for the call stays for the next one. */
+function chargeRun(
+  tx: PoolClient,
+  run: LockedRun,
+  call: ModelCallRow,
+  bill: Pick<Bill, 'usage' | 'costNanoUsd'>,
+): void {
+  if (!run.inForce.budgets) return;
+  const used = { costNanoUsd: bill.costNanoUsd, tokens: totalTokens(bill.usage), steps: 0 };
+  const account = { ...accountOf(run), model: call.model };
+  atCommit(tx, chargeBudgets(tx, account, { agentRunId: run.id, step: call.step, used, done: false }));
 }

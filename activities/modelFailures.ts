@@ -14,7 +14,7 @@ import {
 import type { CircuitKey } from '../db/modelCircuits.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteWaiting } from '../db/runProgress.js';
-import { type RunRow, lockRun, setRunStatus } from '../db/runs.js';
+import { type LockedRun, type RunRow, lockRun, setRunStatus } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
 import type { ModelFailure } from '../providers/modelProvider.js';
 import type { Deps } from './deps.js';
@@ -128,7 +128,7 @@ async function readBoth(tx: PoolClient, { agentRunId, step }: StepInput) {
 
 function endAttempt(
   tx: PoolClient,
-  run: RunRow,
+  run: LockedRun,
   call: ModelCallRow,
   end: { attempt: number; usage: Usage | undefined; failure?: ModelFailure },
 ): ReturnType<typeof billAttempt> {

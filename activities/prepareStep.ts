@@ -10,7 +10,7 @@ import { type ModelCallRow, findModelCalls, recordModelRequest } from '../db/mod
 import { type CircuitKey, troubledCircuits } from '../db/modelCircuits.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteRunning } from '../db/runProgress.js';
-import { type RunRow, lockRun } from '../db/runs.js';
+import { type LockedRun, type RunRow, lockRun } from '../db/runs.js';
 import { type ToolCallRow, listToolCalls } from '../db/toolCalls.js';
 import { sha256Hex } from '../harness/canonical.js';
 import { type ConversationMessage, shownSizes } from '../harness/context/buildRequest.js';
@@ -18,12 +18,14 @@ import { postedRequest } from '../harness/context/postedRequest.js';
 import { RequestHash } from '../harness/context/requestHash.js';
 import type { Redactor } from '../harness/redaction/redactor.js';
 import { ModelFailure, type ModelProvider } from '../providers/modelProvider.js';
+import { admitModelCall } from './admission.js';
 import type { RunAgent } from './agentCache.js';
 import { cleanParts } from './cleanMessage.js';
 import { type HashedConversation, extend, hashesOf } from './conversation.js';
 import type { Deps } from './deps.js';
+import type { Hold } from './holds.js';
 import { billLostAttempts } from './modelBill.js';
-import { type Pass, passTo } from './modelCircuit.js';
+import { type Pass, passTo, tellGivenUp } from './modelCircuit.js';
 import { isQuarantined, isSuspect, quarantined } from './suspects.js';
 import { goesOnElsewhere } from './underWay.js';
 
@@ -51,6 +53,8 @@ export type Prepared =
   | { kind: 'suspect' }
   /** Another worker is at it: wait for what it brings. */
   | { kind: 'elsewhere' }
+  /** A budget or a rate is used up. */
+  | Hold
   | { kind: 'held'; key: CircuitKey }
   | { kind: 'refused'; failure: ModelFailure; pass: Pass };
 
@@ -60,10 +64,10 @@ export const stepKey = ({ agentRunId, step }: StepInput): string => `${agentRunI
 export async function prepareStep(
   deps: Deps,
   { agentRunId, step }: StepInput,
-  { alone = false } = {},
+  { alone = false, queued = false } = {},
 ): Promise<Prepared> {
   const known = deps.conversations.of(agentRunId);
-  const { prepared, shown } = await withTransaction(deps.pool, async (tx) => {
+  const { prepared, shown, unused } = await withTransaction(deps.pool, async (tx) => {
     const stored = await readStep(tx, agentRunId, step, known?.messages.at(-1)?.seq ?? 0);
     const { run, call } = stored;
     if (call?.result) return { prepared: { kind: 'done' as const, result: call.result } };
@@ -86,6 +90,10 @@ export async function prepareStep(
     const pass = await passTo(tx, key, run, stored.circuits);
     if (!pass) return { prepared: { kind: 'held' as const, key } };
 
+    const bytes = bytesOf(agent, known?.messages ?? [], stored);
+    const held = await admitModelCall(tx, run, { agent, step, bytes, queued });
+    if (held) return { prepared: held, unused: pass };
+
     const added = call ? undefined : userMessage(stored, step, known?.messages.at(-1)?.seq ?? 0);
     if (added) {
       await clean(deps.redactor, tx, added, stored);
@@ -100,12 +108,13 @@ export async function prepareStep(
       shown: conversation,
     };
   });
+  if (unused) await tellGivenUp(deps, unused);
   if (shown) deps.conversations.keep(agentRunId, shown);
   return prepared;
 }
 
 interface StoredStep {
-  run: RunRow;
+  run: LockedRun;
   call: ModelCallRow | undefined;
   /** The model call of the step before. */
   before: ModelCallRow | undefined;
@@ -136,6 +145,12 @@ async function readStep(tx: PoolClient, agentRunId: string, step: number, afterS
   const before = modelCalls.find((row) => row.step === step - 1);
   return { run, call, before, toolCalls, unread, rows, contents, circuits };
 }
+
+/** About what the request will have. */
+const bytesOf = (agent: RunAgent, known: readonly { bytes: number }[], { contents }: StoredStep): number =>
+  JSON.stringify(agent.head).length +
+  known.reduce((sum, message) => sum + message.bytes, 0) +
+  [...contents.values()].reduce((sum, content) => sum + content.length, 0);
 
 interface AddedMessage {
   message: MessageRow;

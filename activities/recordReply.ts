@@ -4,13 +4,14 @@ import { type ContentBlock, totalTokens } from '../contracts/conversation.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
 import { type ToolDefinition, toolDefaults } from '../contracts/tools.js';
 import { type StandingAnswer, standingAnswers } from '../db/approvals.js';
+import { chargeBudgets } from '../db/budgets.js';
 import { putContents } from '../db/contents.js';
 import { appendEvents } from '../db/events.js';
 import { insertMessage } from '../db/messages.js';
 import { type ModelCallRow, findModelCalls, recordModelReply, usageOfCall } from '../db/modelCalls.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteBill } from '../db/runProgress.js';
-import { type RunRow, lockRun } from '../db/runs.js';
+import { type LockedRun, type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
 import { type TenantPolicyRow, tenantPolicyOfRun } from '../db/tenantPolicies.js';
 import { type NewToolCall, insertToolCalls, sameCallsBefore, timesBefore, usedToolCallIds } from '../db/toolCalls.js';
@@ -24,6 +25,7 @@ import { decidedData } from '../harness/policy/decidedData.js';
 import { policyFacts } from '../harness/policy/policyFacts.js';
 import { costNanoUsd } from '../providers/prices.js';
 import { wakeTime } from '../tools/builtIn/sleepUntil.js';
+import { accountOf } from './admission.js';
 import { type ReadCall, claimAhead } from './claimAhead.js';
 import { type Claim, startedEvent } from './claimCall.js';
 import type { Deps } from './deps.js';
@@ -119,6 +121,11 @@ export async function recordReply(
         }),
         appendEvents(tx, run, events, { progress: true }),
       );
+      if (run.inForce.budgets) {
+        const used = { costNanoUsd: owed.costNanoUsd, tokens: totalTokens(owed.usage), steps: 1 };
+        const account = { ...accountOf(run), model: call.model };
+        atCommit(tx, chargeBudgets(tx, account, { agentRunId, step, used, done: true }));
+      }
       return result;
     });
   const late = (err: unknown) => deps.log.warn({ err, agentRunId, step }, 'a reply waits for the database');
@@ -136,7 +143,7 @@ const billOfStep = (call: ModelCallRow, owed: Bill): Pick<CallModelResult, 'toke
 /** Another attempt was first, and its reply stands; or the run has ended. This one is paid all the same. */
 async function discard(
   tx: PoolClient,
-  run: RunRow,
+  run: LockedRun,
   call: ModelCallRow,
   { attempt }: PreparedStep,
   reply: RedactedReply,

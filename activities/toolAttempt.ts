@@ -8,6 +8,7 @@ import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, run
 import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
+import { askAgain, recordHold } from './holds.js';
 import { withoutConsent } from './mcpConsent.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
 import { redactSettled } from './redactions.js';
@@ -35,10 +36,12 @@ export async function attemptToolCall(
     const mayStart = (): void => {
       if (driver.signal.aborted) throw stopped(driver);
     };
-    const claim = await waitWhileElsewhere(driver, () => claimCall(deps, input, { mayStart }));
+    const claim = await askAgain(driver.signal, input.queued === true, (queued) =>
+      waitWhileElsewhere(driver, () => claimCall(deps, input, { mayStart, queued })),
+    );
     if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
     return deps.suspects.alone(async () => {
-      return finish(deps, input, await claimCall(deps, input, { alone: true, mayStart }), driver);
+      return finish(deps, input, await claimCall(deps, input, { alone: true, queued: true, mayStart }), driver);
     });
   });
 }
@@ -49,6 +52,8 @@ async function finish(deps: Deps, input: ToolCallInput, claim: Claimed, driver: 
       return store(deps, input, claim, await run(deps, input, claim, driver), driver);
     case 'ended':
       return claim.end;
+    case 'hold':
+      return { outcome: 'waits', untilMs: (await recordHold(deps, input, claim)).untilMs };
     case 'quarantined':
       throw quarantined(`The tool call ${input.toolCallId} of step ${input.step}`);
     case 'suspect':

@@ -13,11 +13,13 @@ import { agentRoutes } from './routes/agents.js';
 import { approvalRoutes } from './routes/approvals.js';
 import { clientCallRoutes } from './routes/clientCalls.js';
 import { auditRoutes } from './routes/audit.js';
+import { budgetRoutes } from './routes/budgets.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { housekeepingRoutes } from './routes/housekeeping.js';
 import { keyRoutes } from './routes/keys.js';
 import { mcpToolRoutes } from './routes/mcpTools.js';
+import { rateRoutes } from './routes/rates.js';
 import { runControlRoutes } from './routes/runControl.js';
 import { runRoutes } from './routes/runs.js';
 import { policyRoutes } from './routes/policy.js';
@@ -65,6 +67,8 @@ export async function buildServer(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(undoRoutes(deps));
       await v1.register(policyRoutes(deps));
       await v1.register(keyRoutes(deps));
+      await v1.register(budgetRoutes(deps));
+      await v1.register(rateRoutes(deps));
       await v1.register(housekeepingRoutes(deps));
       await v1.register(auditRoutes(deps));
     },

@@ -14,7 +14,7 @@ import { type UpdateRefusal, updateRefusals } from '../contracts/failures.js';
 import { workflowIdOf } from '../contracts/ids.js';
 import { UNDO_WORKFLOW_TYPE, type UndoInput, undoWorkflowIdOf } from '../contracts/undo.js';
 import { taskQueues } from '../contracts/queues.js';
-import { WORKFLOW_TYPE, searchAttributes } from '../workflows/protocol.js';
+import { WORKFLOW_TYPE, limitsChanged, searchAttributes } from '../workflows/protocol.js';
 
 /** How long a request waits for a worker to take an update, in milliseconds. */
 const UPDATE_MS = 10_000;
@@ -41,6 +41,8 @@ export interface RunWorkflows {
   raiseLimits(agentRunId: string, limits: ControlLimits): Promise<UpdateAnswer>;
   /** Starts the workflow that takes calls back, unless it is under way. */
   startUndo(input: UndoInput): Promise<void>;
+  /** Tells a run that waits for a budget or a rate to look again. False: there is no open workflow. */
+  limitsChanged(agentRunId: string): Promise<boolean>;
   isReachable(): Promise<boolean>;
 }
 
@@ -131,6 +133,15 @@ export function createRunWorkflows(client: Client): RunWorkflows {
     pause: (agentRunId, by) => update(agentRunId, 'pause', [{ by }]),
     resume: (agentRunId, by, limits) => update(agentRunId, 'resume', [{ by, limits }]),
     raiseLimits: (agentRunId, limits) => update(agentRunId, 'raiseLimits', [limits]),
+    async limitsChanged(agentRunId) {
+      try {
+        await inTime(() => client.workflow.getHandle(workflowIdOf(agentRunId)).signal(limitsChanged));
+        return true;
+      } catch (err) {
+        if (err instanceof WorkflowNotFoundError) return false;
+        throw err;
+      }
+    },
     async isReachable() {
       try {
         await client.connection.withDeadline(Date.now() + 2000, () => client.workflowService.getSystemInfo({}));

@@ -6,6 +6,7 @@ import { addAgents } from './commands/agents.js';
 import { addApprovals } from './commands/approvals.js';
 import { addApprove } from './commands/approve.js';
 import { addAudit } from './commands/audit.js';
+import { addBudget } from './commands/budget.js';
 import { addCancel } from './commands/cancel.js';
 import { addEvents } from './commands/events.js';
 import { addHousekeeping } from './commands/housekeeping.js';
@@ -16,6 +17,7 @@ import { addPolicy } from './commands/policy.js';
 import { addMessage } from './commands/message.js';
 import { addOpen } from './commands/open.js';
 import { addPause } from './commands/pause.js';
+import { addRate } from './commands/rate.js';
 import { addReject } from './commands/reject.js';
 import { addRespond } from './commands/respond.js';
 import { addResume } from './commands/resume.js';
@@ -100,6 +102,8 @@ const COMMANDS: readonly ((program: Command, attach: Attach) => void)[] = [
   addTools,
   addMcp,
   addPolicy,
+  addBudget,
+  addRate,
   addKeys,
   addAudit,
   addHousekeeping,

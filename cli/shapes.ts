@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { run } from '../contracts/agentRun.js';
 import { approval } from '../contracts/approvals.js';
+import { budget, rateShape } from '../contracts/limits.js';
 import { runEvent } from '../contracts/events.js';
 import { sweepState } from '../contracts/housekeeping.js';
 import { step, toolCall } from '../contracts/steps.js';
@@ -32,6 +33,8 @@ export const toolAnswer = toolDefinition
     refusals: z.array(z.looseObject({ host: z.string(), reason: z.string() })).optional(),
   })
   .loose();
+export const budgetAnswer = budget.loose();
+export const rateAnswer = rateShape.loose();
 export const sweepAnswer = sweepState.loose();
 export const keyAnswer = z.looseObject({
   id: z.string(),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { byteSize } from './byteSize.js';
 import { duration, durationMs } from './duration.js';
 import { httpRule } from './httpRequest.js';
+import { declaredRate } from './rate.js';
 import { agentPolicy, allowRule } from './policy.js';
 import { secretName } from './secrets.js';
 import { mcpServer } from './mcp.js';
@@ -36,6 +37,8 @@ const toolByName = z.strictObject({
   attempts: z.int().min(1).max(20).optional(),
   queue: queueName.optional(),
   unknown: unknownPolicy.optional(),
+  /** Of its calls by this agent. */
+  rate: declaredRate.optional(),
 });
 
 /** A tool declared whole in the agent file: posted to over HTTP. */
@@ -173,6 +176,8 @@ export const agentDefinition = z.strictObject({
   approve: z.array(approveRule).max(200).default([]),
   approvals: agentApprovals.prefault({}),
   limits: agentLimits.prefault({}),
+  /** Of model calls, over all runs of this agent. */
+  rate: declaredRate.optional(),
   /** For tools that do not say it themselves. Absent: `tell`. */
   unknown: unknownPolicy.optional(),
   /** Values planted where nobody should take them from: they are secrets, and a call that holds one is refused as such. */

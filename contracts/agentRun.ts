@@ -34,6 +34,8 @@ export const waiting = z.object({
   approvalIds: z.array(z.string()).optional(),
   /** Calls that the caller executes: GET …/client-calls shows them, POST …/tool-results takes their results. */
   toolCallIds: z.array(z.string()).optional(),
+  /** For `budget`: which one, as scope/subject/period, or which rate, as scope/subject. */
+  budget: z.string().optional(),
   /** In plain words, with the remedy where there is one. */
   reason: z.string().optional(),
 });
@@ -214,6 +216,8 @@ export interface Used {
 export interface StepInput {
   agentRunId: string;
   step: number;
+  /** It has waited for a rate: newcomers stand behind it. */
+  queued?: true;
 }
 
 export interface ModelCallInput extends StepInput {
@@ -243,10 +247,15 @@ export interface ToolCallControl {
   untilMs?: number;
 }
 
-/** How an execution ended. `asks`: nobody knows whether it happened, and a person is asked before anything goes on. */
+/**
+ * How an execution ended. `loop`: the same call with the same result, once too often. `asks`: nobody knows whether it
+ * happened, and a person is asked before anything goes on. `waits`: it may not be made yet, because a budget or a rate is
+ * used up; in milliseconds since 1970.
+ */
 export type ToolCallEnd =
-  /** `loop`: the same call with the same result, once too often. */
-  { outcome: ToolOutcome; loop?: boolean } | { outcome: 'asks'; approval: PendingApproval };
+  | { outcome: ToolOutcome; loop?: boolean }
+  | { outcome: 'asks'; approval: PendingApproval }
+  | { outcome: 'waits'; untilMs: number };
 
 /** A call without a result, and how far it has come. */
 export interface OpenToolCall extends ToolCallControl {
@@ -282,6 +291,12 @@ export interface ApprovalVote {
 
 /** `reminded`: nobody has answered yet. `escalated`: the same, and from now on it is for somebody else. */
 export type ApprovalNotice = 'reminded' | 'escalated';
+
+/** The call may not be made yet: a budget or a rate is used up. */
+export interface CallModelHeld {
+  /** When to ask again, in milliseconds since 1970. */
+  heldUntilMs: number;
+}
 
 export interface CallModelResult {
   stopReason: ModelStopReason;

@@ -5,6 +5,7 @@ import { mcpBinding } from './mcp.js';
 import { headersWithSecrets } from './secrets.js';
 import { taskQueues } from './queues.js';
 import { javascriptLimits, shellLimits } from './sandboxLimits.js';
+import { declaredRate } from './rate.js';
 
 /** What a tool does to the world; decides what a second attempt may do after a worker died in the first. */
 export const toolEffect = z.enum(['read', 'idempotent', 'reconcilable', 'irreversible']);
@@ -88,6 +89,7 @@ export const toolDefinition = z.object({
   waits: z.enum(['person', 'timer']).optional(),
   /** Absent: as the agent says. */
   unknown: unknownPolicy.optional(),
+  rate: declaredRate.optional(),
 });
 export type ToolDefinition = z.infer<typeof toolDefinition>;
 

@@ -273,17 +273,30 @@ export interface Spent {
   votes: StoredVote[];
 }
 
-/** Spends what a person granted a call on exactly these arguments; undefined when there is nothing to spend. */
-export async function spendApproval(
-  tx: PoolClient,
-  grant: { agentRunId: string; toolCallId: string; kind: ApprovalKind; round: number; argumentsDigest: string },
-): Promise<Spent | undefined> {
+/** What a person granted a call: exactly these arguments. */
+export interface Grant {
+  agentRunId: string;
+  toolCallId: string;
+  kind: ApprovalKind;
+  round: number;
+  argumentsDigest: string;
+}
+const UNSPENT_GRANT = `agent_run_id = $1 AND tool_call_id = $2 AND kind = $3 AND round = $4 AND granted_digest = $5
+       AND spent_at IS NULL`;
+const grantValues = (g: Grant): unknown[] => [g.agentRunId, g.toolCallId, g.kind, g.round, g.argumentsDigest];
+
+export async function hasGrant(db: Queryable, grant: Grant): Promise<boolean> {
+  const { rowCount } = await db.query(`SELECT 1 FROM approvals WHERE ${UNSPENT_GRANT}`, grantValues(grant));
+  return rowCount === 1;
+}
+
+/** Spends a grant; undefined when there is none to spend. */
+export async function spendApproval(tx: PoolClient, grant: Grant): Promise<Spent | undefined> {
   const { rows } = await tx.query<Spent>(
     `UPDATE approvals SET spent_at = now()
-     WHERE agent_run_id = $1 AND tool_call_id = $2 AND kind = $3 AND round = $4 AND granted_digest = $5
-       AND spent_at IS NULL
+     WHERE ${UNSPENT_GRANT}
      RETURNING id, decided_by "decidedBy", votes`,
-    [grant.agentRunId, grant.toolCallId, grant.kind, grant.round, grant.argumentsDigest],
+    grantValues(grant),
   );
   return rows[0];
 }

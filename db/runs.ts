@@ -16,6 +16,8 @@ export interface RunRow {
   error: { type: string; message: string } | null;
   metadata: Record<string, string>;
   parentRunId: string | null;
+  /** At the root of its tree of runs; null: it is itself the root. */
+  rootRunId: string | null;
   createdBy: Actor;
   idempotencyKey: string | null;
   requestHash: string;
@@ -47,7 +49,7 @@ export interface RunRow {
 }
 
 export const RUN_COLUMNS = `id, tenant_id "tenantId", agent_name "agentName", agent_version "agentVersion", tools, status,
-  waiting, stop_reason "stopReason", error, metadata, parent_run_id "parentRunId", created_by "createdBy",
+  waiting, stop_reason "stopReason", error, metadata, parent_run_id "parentRunId", root_run_id "rootRunId", created_by "createdBy",
   idempotency_key "idempotencyKey", request_hash "requestHash", max_steps "maxSteps", max_tokens "maxTokens",
   max_cost_nano_usd "maxCostNanoUsd", max_tool_calls "maxToolCalls", deadline, steps, model_calls "modelCalls",
   tool_calls "toolCalls", input_tokens "inputTokens", output_tokens "outputTokens",
@@ -61,9 +63,24 @@ export async function findRun(db: Queryable, id: string): Promise<RunRow | undef
   return rows[0];
 }
 
+/** Has the run's tenant any budget, any rate? Most have none, and then nothing else is asked. */
+export interface LimitsInForce {
+  budgets: boolean;
+  rates: boolean;
+}
+
+export type LockedRun = RunRow & { inForce: LimitsInForce };
+
+const IN_FORCE = `json_build_object(
+  'budgets', EXISTS (SELECT FROM budgets b WHERE b.tenant_id = agent_runs.tenant_id),
+  'rates', EXISTS (SELECT FROM rates q WHERE q.tenant_id = agent_runs.tenant_id)) "inForce"`;
+
 /** Locks the run until the transaction ends. Whoever appends events or changes the run's state holds this lock. */
-export async function lockRun(tx: PoolClient, id: string): Promise<RunRow> {
-  const { rows } = await tx.query<RunRow>(`SELECT ${RUN_COLUMNS} FROM agent_runs WHERE id = $1 FOR UPDATE`, [id]);
+export async function lockRun(tx: PoolClient, id: string): Promise<LockedRun> {
+  const { rows } = await tx.query<LockedRun>(
+    `SELECT ${RUN_COLUMNS}, ${IN_FORCE} FROM agent_runs WHERE id = $1 FOR UPDATE`,
+    [id],
+  );
   if (!rows[0]) throw new Error(`no agent run ${id}`);
   return rows[0];
 }
@@ -76,6 +93,7 @@ export interface NewRun {
   tools: ToolDefinition[];
   metadata: Record<string, string>;
   parentRunId: string | null;
+  rootRunId?: string | null;
   createdBy: Actor;
   idempotencyKey: string | null;
   requestHash: string;
@@ -96,8 +114,8 @@ export async function insertRun(tx: PoolClient, run: NewRun): Promise<RunRow | u
   const { rows } = await tx.query<RunRow>(
     `INSERT INTO agent_runs (id, tenant_id, agent_name, agent_version, tools, status, metadata, parent_run_id,
        created_by, idempotency_key, request_hash, max_steps, max_tokens, max_cost_nano_usd, max_tool_calls, deadline,
-       start_at, last_hash)
-     VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+       start_at, last_hash, root_run_id)
+     VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
      ON CONFLICT (tenant_id, idempotency_key) DO NOTHING RETURNING ${RUN_COLUMNS}`,
     [
       run.id,
@@ -117,6 +135,7 @@ export async function insertRun(tx: PoolClient, run: NewRun): Promise<RunRow | u
       run.deadline,
       run.startAt,
       run.lastHash,
+      run.rootRunId ?? null,
     ],
   );
   return rows[0];
@@ -320,6 +339,14 @@ export async function listRuns(db: Queryable, tenantId: string, filter: RunFilte
     ],
   );
   return rows;
+}
+
+export async function runsWaitingForBudget(db: Queryable, tenantId: string): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT id FROM agent_runs WHERE tenant_id = $1 AND status = 'waiting' AND waiting->>'for' = 'budget' ORDER BY id`,
+    [tenantId],
+  );
+  return rows.map((row) => row.id);
 }
 
 /** What counts against the limits so far, as the workflow keeps it. */

@@ -10,6 +10,7 @@ import {
   proxyLocalActivities,
 } from '@temporalio/workflow';
 import type {
+  CallModelHeld,
   CallModelResult,
   ModelCallInput,
   ToolCallControl,
@@ -106,7 +107,7 @@ export const recordDecision = (input: RecordDecisionInput) =>
 export const closeRun = (input: CloseRunInput) =>
   rows.closeRun.executeWithOptions({ summary: input.outcome.status }, [input]);
 
-export const callModel = (step: ModelCallInput): Promise<CallModelResult> =>
+export const callModel = (step: ModelCallInput): Promise<CallModelResult | CallModelHeld> =>
   model.callModel.executeWithOptions({ summary: `step ${step.step}` }, [step]);
 
 export const compensateCall = (input: CompensateInput, call: UndoInput['calls'][number]): Promise<void> =>

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { AgentRunInput, RunOutcome } from '../contracts/agentRun.js';
 import { callModel, closeRun, pinTools, recordPause } from './activityProxies.js';
+import { waitForBudget } from './budget.js';
 import { withDeadline } from './deadline.js';
 import { handingOver, stepBoundary } from './handOver.js';
 import { registerHandlers } from './handlers.js';
@@ -70,9 +71,14 @@ async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
 
     const step = run.nextStep();
     showStatus(run, 'running');
-    const { stopReason, toolCalls, ...charge } = await run.underWay(() =>
-      callModel({ ...step, toolCallsLeft: run.toolCallsLeft }),
-    );
+    const reply = await run.underWay(() => callModel({ ...step, toolCallsLeft: run.toolCallsLeft }));
+    if ('heldUntilMs' in reply) {
+      run.queued = true;
+      run.phase = 'waiting';
+      await waitForBudget(run, { untilMs: reply.heldUntilMs, what: `step ${step.step}`, orPause: true });
+      continue;
+    }
+    const { stopReason, toolCalls, ...charge } = reply;
     run.charge(charge);
     run.watchLoop(charge);
 

@@ -74,6 +74,9 @@ export function registerHandlers(run: RunState): void {
   setHandler(protocol.resultArrived, ({ approvalId }) => run.withdraw(approvalId), {
     description: 'From a worker: the result of a call came late',
   });
+  setHandler(protocol.limitsChanged, () => void (run.limitChanges += 1), {
+    description: 'A budget or a rate was raised: whoever waits for one looks again',
+  });
   setHandler(protocol.message, (signal) => writeDown(run, messageOf(signal)), {
     description: 'Tell the model something: {"content": "text"}',
   });

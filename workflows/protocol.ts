@@ -28,6 +28,8 @@ export interface DecisionSignal extends ApprovalSignal {
 export const decide = defineSignal<[DecisionSignal]>('decide');
 /** From a worker: a late result has answered the question what became of a call. */
 export const resultArrived = defineSignal<[{ approvalId: string }]>('resultArrived');
+/** From the API: a budget or a rate was raised. */
+export const limitsChanged = defineSignal('limitsChanged');
 export const message = defineSignal<[{ content: string } | string]>('message');
 
 /** Control state only; the conversation is read from the API. */

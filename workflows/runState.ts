@@ -35,6 +35,10 @@ export class RunState {
   readonly control: RunControl;
   phase: RunView['phase'] = 'starting';
   paused: boolean;
+  /** Counts what has been told of limits: waits for one look again. */
+  limitChanges = 0;
+  /** The step under way has waited for a rate. */
+  queued = false;
   /** Who asked last for pause or resume: an actor's id. */
   pausedBy = '';
   pauseRecorded: boolean;
@@ -117,7 +121,8 @@ export class RunState {
 
   nextStep(): StepInput {
     this.phase = 'model';
-    return { agentRunId: this.agentRunId, step: this.control.used.steps + 1 };
+    const step = { agentRunId: this.agentRunId, step: this.control.used.steps + 1 };
+    return this.queued ? { ...step, queued: true } : step;
   }
 
   charge(reply: Pick<CallModelResult, 'tokens' | 'costNanoUsd'>): void {
@@ -125,6 +130,7 @@ export class RunState {
     used.steps += 1;
     used.tokens += reply.tokens;
     used.costNanoUsd += reply.costNanoUsd;
+    this.queued = false;
   }
 
   limitReached(): RunStopReason | undefined {
@@ -183,6 +189,7 @@ export class RunState {
 
   setLimits(limits: ControlLimits): void {
     this.control.limits = { ...limits };
+    this.limitChanges += 1;
   }
 
   setPaused(paused: boolean, by: string): void {

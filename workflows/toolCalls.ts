@@ -9,6 +9,7 @@ import type {
   ToolCallInput,
 } from '../contracts/agentRun.js';
 import { executeTool, recordDecision, recordNotice, recordWait, requestApproval } from './activityProxies.js';
+import { waitForBudget } from './budget.js';
 import type { Question, RunState } from './runState.js';
 import { Semaphore } from './semaphore.js';
 import { showStatus } from './status.js';
@@ -37,12 +38,17 @@ export async function finishToolCalls(run: RunState, step: StepInput, calls: rea
 }
 
 async function runOne(run: RunState, step: StepInput, call: OpenToolCall, slots: Semaphore): Promise<void> {
-  const input = { ...step, toolCallId: call.toolCallId };
+  let input: ToolCallInput = { ...step, toolCallId: call.toolCallId };
   for (;;) {
     if (call.next === 'ask' && (await askPerson(run, step, call)) === 'settled') break;
     if (call.next === 'sleep') await sleepUntil(run, call, input);
     comeTo(call, 'execute');
     const end = await slots.with(() => run.underWay(() => executeTool(call, input)));
+    if (end.outcome === 'waits') {
+      await waitForBudget(run, { untilMs: end.untilMs, what: call.summary });
+      input = { ...input, queued: true };
+      continue;
+    }
     if (end.outcome !== 'asks') {
       run.watchLoop(end);
       break;

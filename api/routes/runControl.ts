@@ -4,10 +4,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type LimitsBody, isClosed, limitsBody, run as runShape } from '../../contracts/agentRun.js';
 import { inputContent } from '../../contracts/conversation.js';
+import { setTreeLimits } from '../../db/budgets.js';
 import { eraseContents, putContent } from '../../db/contents.js';
 import { appendEvents } from '../../db/events.js';
 import { findQueuedMessage, queueMessage } from '../../db/messages.js';
-import { withTransaction } from '../../db/pool.js';
+import { type PoolClient, withTransaction } from '../../db/pool.js';
 import { type RunRow, findRun, lockRun, reopenRun, setCancelRequested, setRunLimits } from '../../db/runs.js';
 import { lastUndo } from '../../db/undos.js';
 import { liveWorkers } from '../../db/workers.js';
@@ -21,6 +22,7 @@ import { checkedLimits } from '../limits.js';
 import { renderRun } from '../render.js';
 import { tryStartWorkflow } from '../runStarter.js';
 import type { UpdateFailure } from '../temporal.js';
+import { wakeRuns } from '../wakeRuns.js';
 import { blocksOf, idempotencyHeader, requireRun, runParams } from './runs.js';
 
 const closed = (run: RunRow): Problem =>
@@ -166,7 +168,11 @@ export const runControlRoutes =
             );
           }
           if (!answer.ok) throw await updateProblem(deps, run.id, answer.why, 'resume it');
-          await withTransaction(deps.pool, (tx) => setRunLimits(tx, run.id, limits));
+          await withTransaction(deps.pool, async (tx) => {
+            await setRunLimits(tx, run.id, limits);
+            await noteTreeLimits(tx, run, limits);
+          });
+          await wakeRuns(deps, request.key.tenantId);
         }
         return reply.code(202).send(await current(run.id));
       },
@@ -187,6 +193,11 @@ export const runControlRoutes =
     );
   };
 
+/** The limits of the run at the root of a tree are those of the tree. */
+async function noteTreeLimits(tx: PoolClient, run: RunRow, limits: LimitRow): Promise<void> {
+  if (run.rootRunId === null) await setTreeLimits(tx, run.id, limits);
+}
+
 async function reopen(
   deps: ApiDeps,
   request: FastifyRequest,
@@ -204,10 +215,12 @@ async function reopen(
     const exhausted = limitInTheWay({ ...run, ...limits });
     if (exhausted !== undefined) throw new Problem('run-not-resumable', exhausted);
     await reopenRun(tx, id, limits);
+    await noteTreeLimits(tx, run, limits);
     await appendEvents(tx, run, [{ type: 'run.resumed', actor: actorOf(request), data: { after: run.status } }]);
     return { ...run, ...limits, cancelRequested: null, execution: run.execution + 1 };
   });
   await tryStartWorkflow(deps, reopened);
+  await wakeRuns(deps, request.key.tenantId);
 }
 
 /** Checked only when the caller gave some: what is in the way of a resume is said by limitInTheWay. */

@@ -2,15 +2,16 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type StartRunBody, run as runShape, runStatus, startRunBody } from '../../contracts/agentRun.js';
+import { type StartRunBody, isClosed, run as runShape, runStatus, startRunBody } from '../../contracts/agentRun.js';
 import type { ContentBlock, InputContent } from '../../contracts/conversation.js';
 import { GENESIS_HASH, type NewEvent } from '../../contracts/events.js';
 import { findAgentVersion } from '../../db/agents.js';
+import { openTreeBudget } from '../../db/budgets.js';
 import { putContent } from '../../db/contents.js';
 import { appendEvents } from '../../db/events.js';
 import { queueMessage } from '../../db/messages.js';
 import { atCommit, withTransaction } from '../../db/pool.js';
-import { type RunRow, findRun, findRunByIdempotencyKey, insertRun, listRuns } from '../../db/runs.js';
+import { type RunRow, findRun, findRunByIdempotencyKey, insertRun, listRuns, lockRun } from '../../db/runs.js';
 import { listToolsForAgents } from '../../db/workers.js';
 import { resolveTools } from '../../harness/agents/resolveTools.js';
 import { digestOf, sha256Hex } from '../../harness/canonical.js';
@@ -141,6 +142,11 @@ async function startRun(
       lastHash: GENESIS_HASH,
     });
     if (!run) return undefined;
+    const { rootRunId } = planned.row;
+    if (rootRunId !== null) {
+      await lockRun(tx, rootRunId); // what is being charged to it now is in the sum, or comes after it
+      await openTreeBudget(tx, rootRunId);
+    }
     const input = JSON.stringify(blocksOf(body.input));
     const inputHash = sha256Hex(input);
     const messageId = newMessageId();
@@ -212,7 +218,7 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
     const detail = `The rules of agent ${name} no longer fit its tools: ${policy.errors.map((e) => e.message).join('; ')}`;
     throw new Problem('invalid-agent', detail, { errors: policy.errors });
   }
-  if (body.parentRunId !== undefined) await requireRun(deps, request, body.parentRunId);
+  const parent = body.parentRunId === undefined ? undefined : await requireRun(deps, request, body.parentRunId);
   const startAt = body.startAt === undefined ? null : new Date(body.startAt);
   const from = Math.max(Date.now(), startAt?.getTime() ?? 0);
   if (from > Date.now() + MAX_AHEAD_MS) {
@@ -220,7 +226,10 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
       errors: [{ path: 'startAt', message: 'must lie within ten years' }],
     });
   }
-  const limits = checkedLimits(limitsOfNewRun(agent.definition, body.limits, from), from);
+  const own = limitsOfNewRun(agent.definition, body.limits, from);
+  // A run within another one that goes on ends no later than that.
+  const inherits = parent && !isClosed(parent.status) && parent.deadline < own.deadline;
+  const limits = checkedLimits(inherits ? { ...own, deadline: parent.deadline } : own, from);
   return {
     agent: agent.definition,
     row: {
@@ -228,7 +237,8 @@ async function planRun(deps: ApiDeps, request: FastifyRequest, body: StartRunBod
       agentVersion: agent.version,
       tools: resolved.tools,
       metadata: body.metadata ?? {},
-      parentRunId: body.parentRunId ?? null,
+      parentRunId: parent?.id ?? null,
+      rootRunId: parent ? (parent.rootRunId ?? parent.id) : null,
       startAt,
       ...limits,
     },

@@ -130,7 +130,19 @@ function named(value: unknown): string {
 
 const HTTP = ['url', 'secret', 'headers', 'reconcileUrl', 'reconcileMethod', 'undoUrl'];
 const ALLOW = ['url', 'methods', 'headers', 'private'];
-const TOOL = ['name', 'effect', 'labels', 'fields', 'controls', 'external', 'timeout', 'attempts', 'queue', 'unknown'];
+const TOOL = [
+  'name',
+  'effect',
+  'labels',
+  'fields',
+  'controls',
+  'external',
+  'timeout',
+  'attempts',
+  'queue',
+  'unknown',
+  'rate',
+];
 const HTTP_TOOL = [...TOOL, 'description', 'input', 'http', 'client', 'allow', 'redirects', 'responseBytes'];
 const SANDBOX: Partial<Record<string, string[]>> = {
   shell: [...TOOL, 'memory', 'cpu', 'processes', 'fileSize', 'workspaceSize', 'output'],

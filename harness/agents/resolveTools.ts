@@ -155,6 +155,7 @@ function stricter(tool: ToolDefinition, entry: ByName, path: string, errors: Too
     maxAttempts,
     ...(entry.queue === undefined ? {} : { queue: entry.queue }),
     ...(entry.unknown === undefined ? {} : { unknown: entry.unknown }),
+    ...(entry.rate === undefined ? {} : { rate: entry.rate }),
   };
 }
 
@@ -189,6 +190,7 @@ function declaredTool(
       ...(entry.fields === undefined ? {} : { fields: entry.fields }),
       controls: entry.controls ?? [],
       external: entry.external ?? true,
+      ...(entry.rate === undefined ? {} : { rate: entry.rate }),
       ...('http' in entry ? overHttp(entry) : byClient(entry)),
     },
   ];
