@@ -3,7 +3,7 @@
 import type { ModelCallInput } from '../contracts/agentRun.js';
 import type { ToolDefinition } from '../contracts/tools.js';
 import type { LockedRun } from '../db/runs.js';
-import type { NewToolCall } from '../db/toolCalls.js';
+import type { NewToolCall, SameCalls } from '../db/toolCalls.js';
 import { idempotencyKeyOf } from '../harness/ids.js';
 import type { Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
@@ -23,7 +23,7 @@ export function claimAhead(
   deps: Deps,
   run: LockedRun,
   { toolCallsLeft = 0 }: ModelCallInput,
-  { calls, atOnce }: { calls: readonly ReadCall[]; atOnce: number },
+  { calls, atOnce, same }: { calls: readonly ReadCall[]; atOnce: number; same: readonly SameCalls[] },
 ): ReadonlyMap<string, Claim> {
   const runHere = deps.localCalls.hasWorkflowOf(run.id);
   const runAtOnce = calls.length <= Math.min(atOnce, toolCallsLeft) && run.cancelRequested === null;
@@ -44,6 +44,7 @@ export function claimAhead(
         edited: false,
         idempotencyKey: idempotencyKeyOf(run.id, row.id),
         argumentsDigest: row.argumentsDigest,
+        ...(calls.length === 1 ? { asClaimed: { run, same } } : {}),
       },
     ]),
   );

@@ -9,7 +9,7 @@ import { appendEvents } from '../db/events.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
 import { noteRunning } from '../db/runProgress.js';
 import { type LockedRun, type RunRow, lockRun } from '../db/runs.js';
-import { type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
+import { type SameCalls, type ToolCallRow, claimToolCall, findToolCall } from '../db/toolCalls.js';
 import { toolInCall } from '../harness/callEffect.js';
 import { idempotencyKeyOf } from '../harness/ids.js';
 import { admitToolCall } from './admission.js';
@@ -35,6 +35,14 @@ export interface Claim {
   edited: boolean;
   idempotencyKey: string;
   argumentsDigest: string;
+  /** Of a call that was claimed ahead, alone. */
+  asClaimed?: AsClaimed;
+}
+
+/** What stands in the database as long as no event follows the claim. */
+export interface AsClaimed {
+  run: RunRow;
+  same: readonly SameCalls[];
 }
 
 /** `quarantined` is thrown by whoever called this: it has to be stored first. */

@@ -14,7 +14,14 @@ import { noteBill } from '../db/runProgress.js';
 import { type LockedRun, type RunRow, lockRun } from '../db/runs.js';
 import { whenBack } from '../db/whenBack.js';
 import { type TenantPolicyRow, tenantPolicyOfRun } from '../db/tenantPolicies.js';
-import { type NewToolCall, insertToolCalls, sameCallsBefore, timesBefore, usedToolCallIds } from '../db/toolCalls.js';
+import {
+  type NewToolCall,
+  type SameCalls,
+  insertToolCalls,
+  sameCallsBefore,
+  timesBefore,
+  usedToolCallIds,
+} from '../db/toolCalls.js';
 import { termsOf } from '../harness/approvalTerms.js';
 import { canonicalJson, sha256Hex } from '../harness/canonical.js';
 import { approvalIdOf } from '../harness/ids.js';
@@ -48,7 +55,7 @@ export async function recordReply(
       const [run, modelCalls, known] = await Promise.all([
         lockRun(tx, agentRunId),
         findModelCalls(tx, agentRunId, step),
-        whatIsKnown(tx, agentRunId, reply),
+        whatIsKnown(tx, input, reply, definition.limits.loopGuard !== false),
       ]);
       const call = modelCalls.find((row) => row.step === step) as ModelCallRow;
       if (call.result && call.replyAttempt === prepared.attempt) return call.result; // this very transaction, repeated
@@ -61,7 +68,7 @@ export async function recordReply(
       }
       const judged = judge(deps, run, step, prepared, reply, known);
       const planned = judged.calls.map((judgedCall) => planCall(judgedCall, step, run, definition));
-      const { calls, loop } = await watchRejected(tx, run, step, planned, definition.limits.loopGuard !== false);
+      const { calls, loop } = watchRejected(planned, known.same);
       const contents = [
         JSON.stringify(judged.content),
         ...calls.flatMap((c) => [c.arguments, ...(c.errorResult === undefined ? [] : [c.errorResult])]),
@@ -72,6 +79,7 @@ export async function recordReply(
       claims = claimAhead(deps, run, input, {
         calls: reply.stopReason === 'tool_use' ? localReads(calls, toolCalls) : [],
         atOnce: definition.limits.parallelTools,
+        same: known.same,
       });
       run.steps = step;
       noteBill(run, owed);
@@ -158,18 +166,26 @@ interface KnownOfRun {
   usedIds: Set<string>;
   tenantPolicy?: TenantPolicyRow | undefined;
   answers: StandingAnswer[];
+  /** For the loop guard, unless it is off. */
+  same: SameCalls[];
 }
 
-async function whatIsKnown(tx: PoolClient, agentRunId: string, reply: RedactedReply): Promise<KnownOfRun> {
+async function whatIsKnown(
+  tx: PoolClient,
+  { agentRunId, step }: ModelCallInput,
+  reply: RedactedReply,
+  guarded: boolean,
+): Promise<KnownOfRun> {
   // Only what can be an id goes into SQL: a model may send anything.
   const proposed = reply.content.flatMap((b) => (b.type === 'tool_use' && isToolCallId(b['id']) ? [b['id']] : []));
-  if (proposed.length === 0) return { usedIds: new Set(), answers: [] };
-  const [usedIds, answers, tenantPolicy] = await Promise.all([
+  if (proposed.length === 0) return { usedIds: new Set(), answers: [], same: [] };
+  const [usedIds, answers, tenantPolicy, same] = await Promise.all([
     usedToolCallIds(tx, agentRunId, proposed),
     standingAnswers(tx, agentRunId),
     tenantPolicyOfRun(tx, agentRunId),
+    guarded ? sameCallsBefore(tx, agentRunId, { step, steps: LOOP_STEPS }) : [],
   ]);
-  return { usedIds, answers, tenantPolicy };
+  return { usedIds, answers, tenantPolicy, same };
 }
 
 function judge(
@@ -195,15 +211,10 @@ function judge(
 }
 
 /** Calls that come to nothing count as well: a model may repeat one that is refused for ever. */
-async function watchRejected(
-  tx: PoolClient,
-  run: RunRow,
-  step: number,
-  calls: PlannedCall[],
-  guarded: boolean,
-): Promise<{ calls: PlannedCall[]; loop: boolean }> {
-  if (!guarded || !calls.some((call) => call.errorResult !== undefined)) return { calls, loop: false };
-  const same = await sameCallsBefore(tx, run.id, { step, steps: LOOP_STEPS });
+function watchRejected(
+  calls: readonly PlannedCall[],
+  same: readonly SameCalls[],
+): { calls: PlannedCall[]; loop: boolean } {
   let loop = false;
   const watched = calls.map((call): PlannedCall => {
     if (call.errorResult === undefined) return call;

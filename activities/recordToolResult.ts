@@ -4,9 +4,9 @@ import type { ContentBlock } from '../contracts/conversation.js';
 import { type Actor, type NewEvent, systemActor } from '../contracts/events.js';
 import type { ToolOutcome } from '../contracts/tools.js';
 import { putContent } from '../db/contents.js';
-import { appendEvents } from '../db/events.js';
+import { appendEvents, hasMovedOn } from '../db/events.js';
 import { type PoolClient, atCommit, withTransaction } from '../db/pool.js';
-import { type RunRow, lockRun } from '../db/runs.js';
+import { type RunRow, holdRun, lockRun } from '../db/runs.js';
 import {
   type SameCalls,
   type ToolCallRow,
@@ -19,7 +19,7 @@ import {
 import { whenBack } from '../db/whenBack.js';
 import { sha256Hex } from '../harness/canonical.js';
 import { LOOP_STEPS, repeatOf } from '../harness/limits/loopGuard.js';
-import type { Claim } from './claimCall.js';
+import type { AsClaimed, Claim } from './claimCall.js';
 import type { Deps } from './deps.js';
 import { keepLateResult } from './lateResult.js';
 import { withdrawQuestion } from './withdrawQuestion.js';
@@ -40,6 +40,8 @@ export async function recordToolResult(
   claim: Claim,
   result: ToolCallResult,
 ): Promise<{ outcome: ToolOutcome; loop?: boolean }> {
+  const done = claim.asClaimed && (await storeUnread(deps, input, claim, claim.asClaimed, result));
+  if (done) return done;
   const storeOnce = () =>
     withTransaction(deps.pool, async (tx): Promise<{ outcome: ToolOutcome; loop?: boolean; doubts?: number }> => {
       const [run, found, same] = await Promise.all([
@@ -74,9 +76,39 @@ export async function recordToolResult(
   return end;
 }
 
+/**
+ * In one round trip: what would be read is known as long as no event has followed the claim. undefined when one has, or
+ * when it failed otherwise.
+ */
+async function storeUnread(
+  deps: Deps,
+  input: ToolCallInput,
+  claim: Claim,
+  { run, same }: AsClaimed,
+  result: ToolCallResult,
+): Promise<{ outcome: ToolOutcome; loop?: boolean } | undefined> {
+  const { argumentsDigest, tool } = claim;
+  const call = { id: input.toolCallId, step: input.step, tool: tool.name, argumentsDigest };
+  const { watched, loop } = watch(call, result, same);
+  const { redacted = [] } = result;
+  try {
+    await withTransaction(deps.pool, async (tx) => {
+      atCommit(tx, holdRun(tx, run.id));
+      store(tx, run, { ...call, outcome: null, claimedAt: run.readAt }, watched, systemActor(deps.workerId), {
+        attempt: claim.attempt,
+        ...(redacted.length === 0 ? {} : { redacted: [...redacted] }),
+      });
+    });
+    return { outcome: result.outcome, ...(loop ? { loop } : {}) };
+  } catch (err) {
+    if (!hasMovedOn(err)) deps.log.warn({ err, ...input }, 'a tool result is stored in a second try');
+    return undefined;
+  }
+}
+
 /** The result with a word about it, when the same call brought the same one before. */
 function watch(
-  call: ToolCallRow,
+  call: Pick<ToolCallRow, 'tool' | 'argumentsDigest'>,
   result: ToolCallResult,
   same: readonly SameCalls[],
 ): { watched: ToolCallResult; loop: boolean } {
@@ -103,7 +135,7 @@ export async function settle(
 function store(
   tx: PoolClient,
   run: RunRow,
-  call: ToolCallRow,
+  call: Pick<ToolCallRow, 'id' | 'step' | 'tool' | 'argumentsDigest' | 'outcome' | 'claimedAt'>,
   result: ToolCallResult,
   actor: Actor,
   data: Record<string, unknown>,

@@ -54,6 +54,12 @@ export async function appendEvents(
   return chained;
 }
 
+/** Another transaction has appended an event since the run was read: what was written on what it said is undone. */
+export const hasMovedOn = (err: unknown): boolean => {
+  const { code, constraint } = (err ?? {}) as { code?: unknown; constraint?: unknown };
+  return code === '23505' && constraint === 'events_pkey';
+};
+
 interface EventRow extends Omit<RunEvent, 'at' | 'step' | 'toolCallId'> {
   at: Date;
   step: number | null;

@@ -85,6 +85,11 @@ export async function lockRun(tx: PoolClient, id: string): Promise<LockedRun> {
   return rows[0];
 }
 
+/** The same lock, for one who knows what there is to read. */
+export async function holdRun(tx: PoolClient, id: string): Promise<void> {
+  await tx.query('SELECT FROM agent_runs WHERE id = $1 FOR UPDATE', [id]);
+}
+
 export interface NewRun {
   id: string;
   tenantId: string;

@@ -63,6 +63,25 @@ test('where the last read ran, the next is claimed with the reply that asks for 
   expect(requestsOf(id)).toHaveLength(3);
 });
 
+test('what happens in a run while a read that was claimed ahead is under way comes before its result', async () => {
+  const { tools } = sinkAgent('any', sink.url) as unknown as { tools: object[] };
+  // A tool of its own: one that was slow is no local call any more.
+  const peek = { ...tools[0], name: 'peek', http: { url: `${sink.url}/peek` } };
+  const [first, second] = [sink.holdNext('/peek'), sink.holdNext('/peek')];
+  const turns = ['a', 'b'].map((what) => calls(['peek', { what }]));
+  const id = await aRun('meanwhile', [...turns, done()], { tools: [peek] });
+  await first.arrived;
+  first.release();
+  await second.arrived;
+  await api.ok('POST', `/v1/runs/${id}/messages`, { content: 'and this' });
+  second.release();
+  expect(await api.ended(id)).toMatchObject({ status: 'completed' });
+  const types = (await api.events(id)).map((e) => e.type);
+  const from = types.lastIndexOf('tool.started');
+  expect(types.slice(from, from + 4)).toEqual(['tool.started', 'message.queued', 'tool.returned', 'model.requested']);
+  expect(requestsOf(id)).toHaveLength(2);
+});
+
 test('what the limit of tool calls forbids is not claimed ahead', async () => {
   const turns = ['a', 'b'].map((what) => calls(['look', { what }]));
   const id = await aRun('limited', [...turns, done()], { limits: { maxToolCalls: 1 } });
