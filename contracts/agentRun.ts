@@ -193,6 +193,8 @@ export interface RunControl {
   startAtMs?: number;
   /** MCP servers are to be asked before the first step. */
   mcp?: true;
+  /** Goes on as a new Temporal run from so many events of history on. Absent in runs from before: when Temporal suggests it. */
+  handOverEvents?: number;
 }
 
 export interface ControlLimits {

@@ -51,6 +51,12 @@ export const controlLimitsOf = (row: LimitRow): ControlLimits => ({
   deadlineMs: row.deadline.getTime(),
 });
 
+/**
+ * Some 70 steps, and a third of a second of CPU to replay them after a crash. Temporal suggests it at 4,096 (1.8.2), which
+ * many runs at once on few cores cannot replay within a workflow task's time.
+ */
+const HAND_OVER_EVENTS = 1000;
+
 export function runControlOf(
   run: LimitRow & { agentName: string; tenantId: string; startAt: Date | null },
   definition: AgentDefinition,
@@ -69,5 +75,6 @@ export function runControlOf(
       (definition.approvals.approvers ?? 1) === 1,
     ...(run.startAt === null ? {} : { startAtMs: run.startAt.getTime() }),
     ...(definition.mcp === undefined ? {} : { mcp: true as const }),
+    handOverEvents: HAND_OVER_EVENTS,
   };
 }

@@ -7,12 +7,15 @@ import type { Config } from '../config/env.js';
 import { taskQueues } from '../contracts/queues.js';
 import type { Redactor } from '../harness/redaction/redactor.js';
 import { redactActivities } from './redactActivities.js';
+import { WorkflowSlots } from './workflowSlots.js';
 
 /** How long calls in flight may go on after SIGTERM before they are handed back, in milliseconds. */
 const DRAIN_MS = 10_000;
 
 /** Model and tool calls in flight in one worker. They wait for others most of the time: sockets, not cores. */
 const MAX_CALLS = 400;
+/** Short reads that run within workflow tasks: more than there are such tasks. */
+const MAX_SHORT_READS = 100;
 
 export async function connect(config: Config): Promise<NativeConnection> {
   const { connectionOptions } = loadClientConnectConfig();
@@ -65,21 +68,27 @@ export async function createWorkers(
     // A cancellation arrives with a heartbeat's answer, so this is how long a stopped call goes on.
     maxHeartbeatThrottleInterval: '1 second',
     defaultHeartbeatThrottleInterval: '1 second',
-    maxConcurrentActivityTaskExecutions: MAX_CALLS,
   };
+  const calls = { maxConcurrentActivityTaskExecutions: MAX_CALLS };
   const runs = (): Promise<Worker>[] => [
     Worker.create({
       ...common,
+      tuner: {
+        workflowTaskSlotSupplier: new WorkflowSlots(),
+        activityTaskSlotSupplier: { type: 'fixed-size', numSlots: MAX_CALLS },
+        localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: MAX_SHORT_READS },
+        nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+      },
       taskQueue: taskQueues.runs,
       workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
       activities: of(...namesOf('call')),
       // After a dead worker, its sticky queue is waited for this long before another takes the run over.
       stickyQueueScheduleToStartTimeout: '2 seconds',
     }),
-    Worker.create({ ...common, taskQueue: taskQueues.rows, activities: of(...namesOf('row')) }),
+    Worker.create({ ...common, ...calls, taskQueue: taskQueues.rows, activities: of(...namesOf('row')) }),
   ];
   const tools = (taskQueue: string): Promise<Worker> =>
-    Worker.create({ ...common, taskQueue, activities: of('executeTool', 'compensateCall') });
+    Worker.create({ ...common, ...calls, taskQueue, activities: of('executeTool', 'compensateCall') });
   return Promise.all(config.queues.flatMap((queue) => (queue === taskQueues.runs ? runs() : [tools(queue)])));
 }
 

@@ -3,14 +3,18 @@ import { CancellationScope, allHandlersFinished, condition, continueAsNew, workf
 import type { AgentRunInput, RunOutcome } from '../contracts/agentRun.js';
 import type { RunState } from './runState.js';
 
-const isSuggested = (): boolean => workflowInfo().continueAsNewSuggested;
+/** By Temporal, or because whoever takes the run over after a crash replays all of its history at once. */
+export function handOverIsDue({ control }: RunState): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return continueAsNewSuggested || historyLength >= (control.handOverEvents ?? Infinity);
+}
 
-/** Works, and goes on as a new Temporal run as soon as Temporal suggests it and nothing of the run is under way. */
+/** Works, and goes on as a new Temporal run as soon as that is due and nothing of the run is under way. */
 export async function handingOver<T>(run: RunState, work: () => Promise<T>): Promise<T> {
   const root = CancellationScope.current();
   let done = false;
   const mayLeave = (): boolean =>
-    isSuggested() && run.atRest && !done && allHandlersFinished() && !root.consideredCancelled;
+    handOverIsDue(run) && run.atRest && !done && allHandlersFinished() && !root.consideredCancelled;
   const leave = async (): Promise<never> => {
     for (;;) {
       await CancellationScope.nonCancellable(() => condition(mayLeave));
@@ -27,6 +31,6 @@ export async function handingOver<T>(run: RunState, work: () => Promise<T>): Pro
 
 /** Between two steps: every message is stored before the model is asked, and a run that is to be handed over rests. */
 export async function stepBoundary(run: RunState): Promise<void> {
-  const mayGoOn = (): boolean => !isSuggested() && run.inbox.length === 0;
+  const mayGoOn = (): boolean => !handOverIsDue(run) && run.inbox.length === 0;
   if (!mayGoOn()) await condition(mayGoOn);
 }

@@ -1,7 +1,8 @@
 // Signals that have to be written down: messages, and what could not be honoured. Nobody can be told to send fewer.
-import { CancellationScope, condition, patched, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, condition, patched } from '@temporalio/workflow';
 import type { ReceivedSignal } from '../contracts/agentRun.js';
 import { queueMessage, recordIgnoredSignal, recordSignals } from './activityProxies.js';
+import { handOverIsDue } from './handOver.js';
 import type { RunState } from './runState.js';
 
 /** Signals of one activity, and characters: as many small ones as fit well into its input. */
@@ -35,7 +36,7 @@ export async function allWrittenDown(run: RunState): Promise<void> {
 
 /** With a hand-over due each signal costs one event and no activity: the next Temporal run writes it down. */
 function mayWait(run: RunState): boolean {
-  const due = workflowInfo().continueAsNewSuggested && run.phase !== 'closing';
+  const due = handOverIsDue(run) && run.phase !== 'closing';
   return due && charactersOf(run.inbox) < MAX_CARRIED_CHARACTERS;
 }
 

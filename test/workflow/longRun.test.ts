@@ -1,4 +1,4 @@
-// A long run as anybody would start it: Temporal's defaults, one worker. 700 steps are enough to be handed over once;
+// A long run as anybody would start it: Temporal's defaults, one worker. 700 steps are enough to be handed over some times;
 // `npm run long-run` makes it 2,000.
 import { checkChain } from '../../harness/log/eventHash.js';
 import type { RunEvent } from '../../contracts/events.js';
@@ -7,8 +7,9 @@ import { ApiCaller, type TestService, calls, done, scriptOf, sinkAgent, startTes
 import { type Sink, startSink } from '../support/sink.js';
 
 const STEPS = Number(process.env['LONGHAUL_LONG_RUN_STEPS'] ?? 700);
-/** Where Temporal suggests to go on as a new run; a step more may come before it is heard. */
-const SUGGESTED_EVENTS = 4096;
+/** Where a run goes on as a new Temporal run; a step more may come before it does. */
+const HAND_OVER_EVENTS = 1000;
+/** Where Temporal itself would suggest it. */
 const SUGGESTED_BYTES = 4 * 1024 * 1024;
 const ONE_STEP = 20;
 
@@ -34,7 +35,7 @@ async function allEvents(id: string): Promise<RunEvent[]> {
   }
 }
 
-test('a long run is one run: every call once, one log, and no history above what Temporal suggests', async () => {
+test('a long run is one run: every call once, one log, and no history above a thousand events or so', async () => {
   await service.model.putScript(scriptOf('long', [{ ...calls(['look', { what: 'n${turn}' }]), times: STEPS }, done()]));
   await api.putAgent(sinkAgent('long', sink.url));
   const limits = { maxSteps: STEPS + 1, maxToolCalls: STEPS, maxTokens: 900_000_000, maxCostUsd: '100000' };
@@ -53,9 +54,9 @@ test('a long run is one run: every call once, one log, and no history above what
   for await (const run of service.temporal.workflow.list({ query })) {
     sizes.push({ events: run.historyLength, bytes: run.historySize ?? 0 });
   }
-  expect(sizes.length).toBeGreaterThanOrEqual(Math.floor(STEPS / 700));
+  expect(sizes.length).toBeGreaterThanOrEqual(Math.floor(STEPS / 200));
   for (const { events: count, bytes } of sizes) {
-    expect(count).toBeLessThan(SUGGESTED_EVENTS + ONE_STEP);
+    expect(count).toBeLessThan(HAND_OVER_EVENTS + ONE_STEP);
     expect(bytes).toBeLessThan(SUGGESTED_BYTES);
   }
 }, 1_200_000);
