@@ -1,5 +1,7 @@
 // OWASP's agentic risks, played by a model that obeys the attacker: with the control off the attack succeeds, with it on
 // it does not. docs/security.md lists them all; risks that need tools of their own are tested where those are.
+import { workflowIdOf } from '../../contracts/ids.js';
+import { waitFor } from '../../embedded/processes.js';
 import {
   ApiCaller,
   type TestService,
@@ -101,6 +103,22 @@ test('ASI06 context poisoning: a field that outsiders write stays theirs, though
   expect((await played('asi06-off', turns, look({}))).charged).toEqual([THEIRS]);
   sink.answerNext('/look', 200, JSON.stringify({ payTo: 'acct-attacker' }));
   expect((await played('asi06-on', turns, look({ fields: { payTo: ['untrusted'] } }))).charged).toEqual([]);
+});
+
+test('ASI07 insecure communication: a decision that somebody slips into Temporal counts only where signals may decide', async () => {
+  const turns = [calls(['charge', THEIRS]), done()];
+  const forged = async (name: string, signals: boolean): Promise<unknown[]> => {
+    const { id } = await played(name, turns, { approve: [{ tool: 'charge' }], approvals: { signals } });
+    const { id: approvalId } = await api.firstApproval(id);
+    await service.temporal.workflow.getHandle(workflowIdOf(id)).signal('approve', { approvalId });
+    await waitFor('what became of the signal', async () => {
+      const log = await api.events(id);
+      return log.some(({ type }) => type === 'signal.ignored' || type === 'run.completed') || undefined;
+    });
+    return [(await api.run(id)).status, ...chargedBy(id)];
+  };
+  expect(await forged('asi07-off', true)).toEqual(['completed', THEIRS]);
+  expect(await forged('asi07-on', false)).toEqual(['waiting']);
 });
 
 test('ASI08 cascading failures: a run that is carried away stops at its limit', async () => {
