@@ -45,8 +45,10 @@ async function play(world: World, options: Options, signal: AbortSignal): Promis
       signal,
       say: (text) => progress.say(text),
       onKill: (victim, kills, most) => progress.killed(victim, kills, most),
+      // Whoever ends it early keeps what was played to its end.
+      onResult: (soFar) => keep(soFar, machine, options),
     });
-    report(result, machine, options);
+    report(result, machine);
     if (isClean(result)) return;
   } catch (err) {
     if (!signal.aborted) keepLog(world);
@@ -56,12 +58,16 @@ async function play(world: World, options: Options, signal: AbortSignal): Promis
   process.exitCode = 1;
 }
 
-function report(result: MatrixResult, machine: string, { jsonFile, publish }: Options): void {
+function report(result: MatrixResult, machine: string): void {
   console.log(`\n${machine}\n\n${tables(result, 'text')}`);
   for (const text of findings(result)) console.log(`\n${text}`);
   const { twice, lost, points } = totals(result);
   console.log(`\n${points} points: ${twice} done twice, ${lost} lost or different`);
-  const kept = markdown(result, { machine, args: process.argv.slice(2).filter((arg) => arg !== '--publish') });
+}
+
+function keep(result: MatrixResult, machine: string, { victims, jsonFile, publish }: Options): void {
+  const args = process.argv.slice(2).filter((arg) => arg !== '--publish');
+  const kept = markdown(result, { machine, args, victims });
   writeFileSync(path.join(resultsFolder(), 'crash-matrix.md'), kept);
   if (publish) writeFileSync(path.join(folder('docs', 'bench'), 'crash-matrix.md'), kept);
   if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(result, null, 2)}\n`);

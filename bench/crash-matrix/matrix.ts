@@ -13,6 +13,8 @@ export interface MatrixOptions {
   say: (text: string) => void;
   /** Kills done, and how many there will be. */
   onKill?: (victim: Victim, kills: number, most: number) => void;
+  /** After each process: all that is known so far. */
+  onResult?: (soFar: MatrixResult) => void;
   signal: AbortSignal;
 }
 
@@ -76,12 +78,13 @@ export async function runMatrix(world: World, options: MatrixOptions): Promise<M
     `undisturbed: ${twin.run.steps} steps, ${twin.events.length} events, ${twinSeconds.toFixed(1)} s; ` +
       `${all.length} points where a process can be killed, ${points.length} of them asked for`,
   );
-  const results: VictimResult[] = [];
+  const result: MatrixResult = { steps, events: twin.events.length, twinSeconds, points: all.length, victims: [] };
   for (const victim of options.victims) {
     signal.throwIfAborted();
-    results.push(await killAt(world, options, twin, victim, points));
+    result.victims.push(await killAt(world, options, twin, victim, points));
+    options.onResult?.(result);
   }
-  return { steps, events: twin.events.length, twinSeconds, points: all.length, victims: results };
+  return result;
 }
 
 async function playTwin(world: World, { steps, signal }: MatrixOptions): Promise<RunRecord> {

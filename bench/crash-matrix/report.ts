@@ -1,6 +1,7 @@
 // The tables: one row for each kind of point, and one for each process.
 import { type Row, markdownTable, textTable } from '../report/table.js';
 import type { Kill, MatrixResult, VictimResult } from './matrix.js';
+import type { Victim } from './world.js';
 
 type Count = 'twice' | 'lost' | 'unknown' | 'repeated';
 
@@ -65,20 +66,23 @@ export function tables(result: MatrixResult, format: 'text' | 'markdown'): strin
   return `${byVictim}\n\n${byKind}`;
 }
 
-/** The tables with what they were made by. */
+/** The tables with what they were made by. `victims`: those that were asked for. */
 export function markdown(
   result: MatrixResult,
-  { machine, args }: { machine: string; args: readonly string[] },
+  { machine, args, victims }: { machine: string; args: readonly string[]; victims: readonly Victim[] },
 ): string {
   const { steps, events, points, twinSeconds } = result;
   const found = findings(result);
+  const missing = victims.filter((name) => !result.victims.some(({ victim }) => victim === name));
+  const early =
+    missing.length === 0 ? '' : `\nIt was ended before these were killed at every point: ${missing.join(', ')}.\n`;
   return `# Crash matrix: the last published run
 
 Made by \`npm run crash-matrix${args.length > 0 ? ` -- ${args.join(' ')}` : ''}\` on ${machine}.
 
 The run has ${steps} steps that call tools, ${number(events)} events, ${number(points)} points where a process can be killed, and takes
 ${twinSeconds.toFixed(1)} s when nobody disturbs it. How to read the tables: [../crash-matrix.md](../crash-matrix.md).
-
+${early}
 ${tables(result, 'markdown')}
 
 ${found.length === 0 ? 'Nothing was found.' : found.map((text) => `- ${text}`).join('\n')}

@@ -1,9 +1,11 @@
 // The judge of the crash matrix: nothing that a kill could leave behind escapes it.
 import { choose, readChoice } from '../../bench/crash-matrix/choice.js';
 import { type Comparison, compare } from '../../bench/crash-matrix/compare.js';
+import type { VictimResult } from '../../bench/crash-matrix/matrix.js';
 import type { Hit, PassRun } from '../../bench/crash-matrix/pass.js';
 import { oneOfEachKind, pointsOf, shareOut } from '../../bench/crash-matrix/points.js';
 import type { RunRecord } from '../../bench/crash-matrix/record.js';
+import { markdown } from '../../bench/crash-matrix/report.js';
 import type { NewEvent } from '../../contracts/events.js';
 import { chainEvents, emptyChain } from '../../harness/log/eventHash.js';
 
@@ -253,4 +255,22 @@ test('points are asked for as every, kinds, a sample, or by number; anything els
     { from: 7, to: 7 },
   ]);
   expect(['', 'some', 'sample', 'sample:0', '0', '9..3', '1..'].map(readChoice)).toEqual(Array(7).fill(undefined));
+});
+
+test('a matrix that was ended early is published as one, with the processes that it did not come to', () => {
+  const worker: VictimResult = {
+    victim: 'worker',
+    points: 1,
+    missed: [],
+    kills: [],
+    differences: [],
+    runs: 1,
+    seconds: 60,
+  };
+  const result = { steps: 10, events: 70, twinSeconds: 1, points: 1, victims: [worker] };
+  const by = { machine: 'a machine', args: [] };
+  expect(markdown(result, { ...by, victims: ['worker', 'api', 'postgres'] })).toContain(
+    'ended before these were killed at every point: api, postgres.',
+  );
+  expect(markdown(result, { ...by, victims: ['worker'] })).not.toContain('ended before');
 });
