@@ -1,5 +1,5 @@
 // Takes one call of a run back, under a key of its own: the same in every attempt, so a service does it once.
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import { systemActor } from '../contracts/events.js';
 import type { ContentBlock } from '../contracts/conversation.js';
 import type { CompensateInput, UndoOutcome } from '../contracts/undo.js';
@@ -8,13 +8,21 @@ import { appendEvents } from '../db/events.js';
 import { withTransaction } from '../db/pool.js';
 import { lockRun } from '../db/runs.js';
 import { findToolCall } from '../db/toolCalls.js';
-import { beginCompensation, endCompensation, lastUndo } from '../db/undos.js';
+import {
+  beginCompensation,
+  endCompensation,
+  lastCompensationAttempt,
+  lastUndo,
+  pauseCompensation,
+} from '../db/undos.js';
 import { undoKeyOf } from '../harness/ids.js';
 import { type CompletedCall, type Settled, type ToolExecutor, runTool } from '../tools/execution.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
 import { redactSettled } from './redactions.js';
+import { stopSignalAfterRun } from './stopSignal.js';
 import { contextOf, textBlocks } from './toolAttempt.js';
+import { type Stoppable, goesOnElsewhere, waitWhileElsewhere } from './underWay.js';
 
 /** Then it is said to have failed. The pauses between them grow to a minute: some ten minutes in all. */
 const MAX_ATTEMPTS = 15;
@@ -25,15 +33,21 @@ const MAX_WHY = 500;
 /** Throws ToolUnavailable where another attempt may follow. */
 export async function compensateCall(deps: Deps, input: CompensateInput): Promise<void> {
   const stopHeartbeat = startHeartbeat();
+  const asked = stopSignalAfterRun();
   try {
-    const begun = await begin(deps, input);
-    if (begun) await end(deps, input, begun, await act(deps, input, begun));
+    await deps.underWay.alone(keyOf(input), asked, async (driver) => {
+      const begun = await waitWhileElsewhere(driver, () => begin(deps, input));
+      if (begun.kind === 'begun') await end(deps, input, begun, await act(deps, input, begun, driver));
+    });
   } finally {
+    asked.release();
     stopHeartbeat();
   }
 }
 
-type Begun = Exclude<Awaited<ReturnType<typeof begin>>, undefined>;
+const keyOf = ({ agentRunId, toolCallId }: CompensateInput): string => undoKeyOf(agentRunId, toolCallId);
+
+type Begun = Extract<Awaited<ReturnType<typeof begin>>, { kind: 'begun' }>;
 
 async function begin(deps: Deps, input: CompensateInput) {
   return withTransaction(deps.pool, async (tx) => {
@@ -42,15 +56,18 @@ async function begin(deps: Deps, input: CompensateInput) {
     const tool = run.tools.find((t) => t.name === call?.tool);
     if (!call || !tool || undo?.number !== input.number) throw new Error(`no call ${input.toolCallId} to take back`);
     await deps.agents.of(tx, run); // its secrets are known to this worker from here on
-    const attempt = await beginCompensation(tx, input);
-    if (attempt === undefined) return undefined;
+    const last = await lastCompensationAttempt(tx, input);
+    if (last && (await goesOnElsewhere(tx, deps, { key: keyOf(input), ...last })))
+      return { kind: 'elsewhere' as const };
+    const attempt = await beginCompensation(tx, input, deps.workerId);
+    if (attempt === undefined) return { kind: 'ended' as const };
     const resultHash = call.lateResultHash ?? call.resultHash;
     const content = resultHash === null ? [] : await getJsonContent(tx, run.id, resultHash);
     const done: CompletedCall = {
       arguments: await getArguments(tx, run.id, call.id),
       result: resultIn(content as ContentBlock[]),
     };
-    const idempotencyKey = undoKeyOf(run.id, call.id);
+    const idempotencyKey = keyOf(input);
     const data = {
       tool: tool.name,
       undo: input.number,
@@ -61,7 +78,7 @@ async function begin(deps: Deps, input: CompensateInput) {
     };
     const place = { actor: systemActor(deps.workerId), step: call.step, toolCallId: call.id };
     await appendEvents(tx, run, [{ type: 'tool.compensating', ...place, data }]);
-    return { run, call, tool, done, attempt, idempotencyKey };
+    return { kind: 'begun' as const, run, call, tool, done, attempt, idempotencyKey };
   });
 }
 
@@ -75,7 +92,7 @@ function resultIn(content: readonly ContentBlock[]): unknown {
   }
 }
 
-async function act(deps: Deps, input: CompensateInput, begun: Begun): Promise<Settled> {
+async function act(deps: Deps, input: CompensateInput, begun: Begun, { signal }: Stoppable): Promise<Settled> {
   const { tool, done, idempotencyKey, run } = begun;
   const executor = deps.tools.executorFor(tool);
   const compensate = executor?.compensate;
@@ -92,13 +109,14 @@ async function act(deps: Deps, input: CompensateInput, begun: Begun): Promise<Se
   };
   const place = { agentRunId: run.id, step: begun.call.step, toolCallId: input.toolCallId };
   const who = { idempotencyKey, agentName: run.agentName, tool };
-  const context = contextOf(deps, place, who, { signal: Context.current().cancellationSignal });
+  const context = contextOf(deps, place, who, { signal });
   return runTool(asking, undefined, context, { timeoutMs: tool.timeoutMs });
 }
 
 async function end(deps: Deps, input: CompensateInput, { attempt, tool }: Begun, given: Settled): Promise<void> {
   const { settled } = redactSettled(deps.redactor, given);
   if (settled.kind === 'unavailable' && attempt < MAX_ATTEMPTS) {
+    await withTransaction(deps.pool, (tx) => pauseCompensation(tx, input));
     const backoff = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (attempt - 1));
     throw ApplicationFailure.create({
       type: 'ToolUnavailable',

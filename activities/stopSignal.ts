@@ -18,7 +18,14 @@ export interface StopSignal extends Stoppable {
  * Not when Temporal has lost sight of the attempt (it was away, or this process stood still) and makes another one:
  * what is under way goes on, and what it brings is stored and used. Temporal says no more then: the run's row does.
  */
-export function stopSignal(deps: Pick<Deps, 'pool'>, agentRunId: string): StopSignal {
+export const stopSignal = (deps: Pick<Deps, 'pool'>, agentRunId: string): StopSignal =>
+  stopWhenTold((over) => untilRunEnds(deps, agentRunId, over));
+
+/** The same for what is done after its run has ended. */
+export const stopSignalAfterRun = (): StopSignal => stopWhenTold(async () => undefined);
+
+/** `lostSight`: true when the run ends, false when the attempt is over first, undefined when it matters to neither. */
+function stopWhenTold(lostSight: (over: AbortSignal) => Promise<boolean | undefined>): StopSignal {
   const activity = Context.current();
   const stop = new AbortController();
   const over = new AbortController();
@@ -26,7 +33,9 @@ export function stopSignal(deps: Pick<Deps, 'pool'>, agentRunId: string): StopSi
   const onAbort = async (): Promise<void> => {
     const why = activity.cancellationDetails;
     if (why !== undefined && !why.cancelRequested && !why.workerShutdown) {
-      runEnds = await untilRunEnds(deps, agentRunId, over.signal);
+      const ends = await lostSight(over.signal);
+      if (ends === undefined) return;
+      runEnds = ends;
     }
     stop.abort();
   };

@@ -71,25 +71,59 @@ export async function compensationsOf(db: Queryable, agentRunId: string): Promis
   return rows;
 }
 
+interface CompensationKey {
+  agentRunId: string;
+  number: number;
+  toolCallId: string;
+}
+
+/** Who began its last attempt, and when. */
+export async function lastCompensationAttempt(
+  tx: PoolClient,
+  { agentRunId, number, toolCallId }: CompensationKey,
+): Promise<{ by: string | null; since: Date | null } | undefined> {
+  const { rows } = await tx.query<{ by: string | null; since: Date | null }>(
+    `SELECT begun_by "by", begun_at "since" FROM compensations
+     WHERE agent_run_id = $1 AND number = $2 AND tool_call_id = $3 AND outcome IS NULL`,
+    [agentRunId, number, toolCallId],
+  );
+  return rows[0];
+}
+
 /** One more attempt; returns its number, or undefined when it has ended before. */
 export async function beginCompensation(
   tx: PoolClient,
-  { agentRunId, number, toolCallId }: { agentRunId: string; number: number; toolCallId: string },
+  { agentRunId, number, toolCallId }: CompensationKey,
+  workerId: string,
 ): Promise<number | undefined> {
   const { rows } = await tx.query<{ attempts: number }>(
-    `INSERT INTO compensations (agent_run_id, number, tool_call_id, attempts) VALUES ($1, $2, $3, 1)
-     ON CONFLICT (agent_run_id, number, tool_call_id) DO UPDATE SET attempts = compensations.attempts + 1
+    `INSERT INTO compensations (agent_run_id, number, tool_call_id, attempts, begun_by, begun_at)
+     VALUES ($1, $2, $3, 1, $4, now())
+     ON CONFLICT (agent_run_id, number, tool_call_id) DO UPDATE
+       SET attempts = compensations.attempts + 1, begun_by = excluded.begun_by, begun_at = excluded.begun_at
        WHERE compensations.outcome IS NULL
      RETURNING attempts`,
-    [agentRunId, number, toolCallId],
+    [agentRunId, number, toolCallId, workerId],
   );
   return rows[0]?.attempts;
+}
+
+/** The attempt has ended and another may follow. */
+export async function pauseCompensation(
+  tx: PoolClient,
+  { agentRunId, number, toolCallId }: CompensationKey,
+): Promise<void> {
+  await tx.query(
+    `UPDATE compensations SET begun_by = NULL, begun_at = NULL
+     WHERE agent_run_id = $1 AND number = $2 AND tool_call_id = $3`,
+    [agentRunId, number, toolCallId],
+  );
 }
 
 /** False: it had ended before, and that stands. */
 export async function endCompensation(
   tx: PoolClient,
-  { agentRunId, number, toolCallId }: { agentRunId: string; number: number; toolCallId: string },
+  { agentRunId, number, toolCallId }: CompensationKey,
   end: { outcome: UndoOutcome; resultHash: string; why: string | null },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(

@@ -87,6 +87,7 @@ function agent(name: string, more: Record<string, unknown> = {}): { name: string
     description: `${verb} something`,
     input,
     effect: 'idempotent',
+    timeout: '4s',
     http: { url: `${url}/${verb}`, ...http },
   });
   const tools = [tool('book', { undoUrl: `${url}/undo`, secret: 'BOOK_HMAC' }), tool('mail', {}), 'reserve'];
