@@ -1,5 +1,5 @@
 // Folders of runs that were erased, and of runs that this database does not know. Never that of any other run.
-import { readdir, rm, stat } from 'node:fs/promises';
+import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { agentRunId } from '../contracts/ids.js';
 import type { Pool } from '../db/pool.js';
@@ -27,6 +27,7 @@ export const orphanedWorkspaces = (deps: WorkspaceDeps): Sweep => ({
 export async function removeOrphans(deps: WorkspaceDeps, unknownKeptMs: number): Promise<Finding[]> {
   const folders = await foldersIn(deps.workspacesDir);
   const findings: Finding[] = [];
+  const failures: Error[] = [];
   for (let i = 0; i < folders.length; i += PAGE) {
     const page = folders.slice(i, i + PAGE);
     const known = await knownRuns(deps.pool, page);
@@ -34,7 +35,11 @@ export async function removeOrphans(deps: WorkspaceDeps, unknownKeptMs: number):
       const folder = path.join(deps.workspacesDir, id);
       const run = known.get(id);
       if (run ? run.erasedAt === null : !(await untouchedFor(folder, unknownKeptMs))) continue;
-      await rm(folder, { recursive: true, force: true });
+      const failure = await removeFolder(folder);
+      if (failure) {
+        failures.push(failure);
+        continue;
+      }
       if (run) {
         const repair = { found: `the folder of the erased run on ${deps.host}`, did: 'removed it' };
         await recordRepair(deps.pool, id, repair);
@@ -44,7 +49,30 @@ export async function removeOrphans(deps: WorkspaceDeps, unknownKeptMs: number):
       }
     }
   }
+  // Said when all others are gone: a folder that stays must not keep them.
+  if (failures.length > 0) throw new Error(failures.map(({ message }) => message).join('; '));
   return findings;
+}
+
+/** A command of the run may have closed its folders to everybody, its owner included. Returns why it could not be done. */
+async function removeFolder(folder: string): Promise<Error | undefined> {
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await remove().catch(async () => {
+      await openFolders(folder);
+      await remove();
+    });
+    return undefined;
+  } catch (err) {
+    return err instanceof Error ? err : new Error(String(err));
+  }
+}
+
+async function openFolders(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openFolders(path.join(folder, entry.name));
+  }
 }
 
 /** Only what is named like a run: the rest of the folder is somebody else's. */

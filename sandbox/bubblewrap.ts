@@ -73,10 +73,13 @@ export function sandboxedCommand(
 ): SandboxedCommand {
   const source = host.user?.mountPoint ?? workspace;
   const args = [...aroundIt(), ...systemFiles(), ...workspaceMounts(source, covered), ...lastWords()];
-  const inside = [...bash(PIPES_ONLY), host.bwrap, ...args, '--', ...limited(limits)];
-  const whole = host.user ? [...asUser(host.user, workspace), ...inside] : inside;
+  const inside = [...bash(PIPES_ONLY), String(process.pid), host.bwrap, ...args, '--', ...limited(limits)];
+  const whole = [...DIES_WITH_WORKER, '--', ...(host.user ? asUser(host.user, workspace) : []), ...inside];
   return { file: whole[0] as string, args: whole.slice(1) };
 }
+
+/** Until bwrap sees to it itself. Each of these programs becomes the next one, so it holds for all of them. */
+const DIES_WITH_WORKER = ['/usr/bin/setpriv', '--pdeathsig=KILL'];
 
 const bash = (script: string): string[] => ['/usr/bin/bash', '--noprofile', '--norc', '-c', script, 'bash'];
 
@@ -84,7 +87,9 @@ const bash = (script: string): string[] => ['/usr/bin/bash', '--noprofile', '--n
  * Node gives sockets, and a command that writes to /dev/stdout needs a pipe. What the worker itself was started with
  * may be open in it, and would be in all its children.
  */
-const PIPES_ONLY = `exec > >(exec /usr/bin/cat) 2> >(exec /usr/bin/cat >&2)
+const PIPES_ONLY = `[ "$PPID" = "$1" ] || exit 1 # the worker died before anything could notice
+shift
+exec > >(exec /usr/bin/cat) 2> >(exec /usr/bin/cat >&2)
 for file in /proc/self/fd/*; do
   n=\${file##*/}
   [ "$n" -gt ${Math.max(...Object.values(descriptors))} ] && eval "exec $n>&-"
@@ -101,7 +106,7 @@ const asUser = ({ uid, gid, mountPoint }: NonNullable<SandboxHost['user']>, work
   ...bash('/usr/bin/mount --bind -- "$1" "$2" && shift 2 && exec "$@"'),
   workspace,
   mountPoint,
-  '/usr/bin/setpriv',
+  ...DIES_WITH_WORKER, // another user's process forgets it
   `--reuid=${uid}`,
   `--regid=${gid}`,
   '--clear-groups',

@@ -1,5 +1,6 @@
 // Sweeps that need a database and a disk, and how processes share them.
-import { mkdirSync, mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Pool } from 'pg';
 import pino from 'pino';
@@ -103,6 +104,32 @@ test('folders of erased runs go at once, of unknown runs by age, of any other ru
   const events = await readEvents(pool, erased, 0, 10);
   expect(events.map((e) => e.type)).toEqual(['run.repaired']);
   expect(await removeOrphans({ ...deps, workspacesDir: path.join(workspacesDir, 'none') }, 0)).toEqual([]);
+});
+
+test('a folder that a command has closed goes as well, and one that cannot go keeps no other', async () => {
+  const workspacesDir = mkdtempSync(path.join(process.env['LONGHAUL_TEST_DIR'] as string, 'workspaces-'));
+  const [closed, stuck, plain] = ['0', '1', '2'].map((n) => newRunId().slice(0, -1) + n) as [string, string, string];
+  for (const name of [closed, stuck, plain])
+    mkdirSync(path.join(workspacesDir, name, 'deep', 'deeper'), { recursive: true });
+  const script = `
+    const { removeOrphans } = require(${JSON.stringify(path.resolve('dist/housekeeping/orphanedWorkspaces.js'))});
+    const pool = { query: async () => ({ rows: [] }) };
+    removeOrphans({ pool, workspacesDir: process.argv[1], host: 'here' }, 0).catch((err) => console.log(err.message));`;
+  chmodSync(path.join(workspacesDir, closed, 'deep'), 0);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(path.join(workspacesDir, stuck, 'deep'), 65534, 65534);
+  // Root is stopped by no mode, unless it lays that down.
+  const asAnybody = ['setpriv', '--bounding-set=-dac_override,-dac_read_search,-fowner'];
+  const [program = process.execPath, ...args] = [
+    ...(isRoot ? asAnybody : []),
+    process.execPath,
+    '-e',
+    script,
+    workspacesDir,
+  ];
+  const said = execFileSync(program, args, { encoding: 'utf8' });
+  expect(readdirSync(workspacesDir)).toEqual(isRoot ? [stuck] : []);
+  expect(said).toMatch(isRoot ? /EACCES|EPERM/ : /^$/);
 });
 const byName = (a = '', b = ''): number => a.localeCompare(b);
 

@@ -10,7 +10,7 @@ const { PREFIX, own, removeLeftovers } = require('./leftovers.cjs');
 const { migrate } = require('../../dist/migrations/migrate.js');
 
 /** More than there are services in all test files. */
-const NAMESPACES = 40;
+const NAMESPACES = 60;
 
 module.exports = async function globalSetup() {
   for (const folder of removeLeftovers(tmpdir()))

@@ -69,6 +69,28 @@ function commandLine(pid: string): string {
   }
 }
 
+/** Its children, theirs, and so on. */
+export function descendantsOf(parent: number | undefined): number[] {
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && statOf(Number(name))?.parent === parent)
+    .map(Number);
+  return [...children, ...children.flatMap(descendantsOf)];
+}
+
+/** A zombie is none: it waits for whoever takes its exit code. */
+export const isRunning = (pid: number): boolean => (statOf(pid)?.state ?? 'Z') !== 'Z';
+
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  try {
+    const [state = 'Z', parent] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return { state, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Until `what` holds; the test's own time-out is the limit. */
 export async function until(what: () => boolean): Promise<void> {
   while (!what()) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -4,8 +4,19 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, type Server, createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { removeFolders } from './context.js';
-import { aToken, aWorkspace, describeShell, inSandbox, processesWith, theHost, until } from './sandboxed.js';
+import {
+  aToken,
+  aWorkspace,
+  descendantsOf,
+  describeShell,
+  inSandbox,
+  isRunning,
+  processesWith,
+  theHost,
+  until,
+} from './sandboxed.js';
 
 const MIB = 1024 * 1024;
 const servers: Server[] = [];
@@ -287,6 +298,23 @@ describeShell('what a command has started', () => {
     await until(() => processesWith(token).length === 0);
     expect(processesWith(token)).toEqual([]);
   });
+
+  test.each([0, 2, 4, 7, 11, 16, 23, 32, 45, 64, 90])(
+    'is ended when the worker is killed %i ms after the sandbox has begun to start',
+    async (ms) => {
+      const { workspace } = aWorkspace();
+      const token = aToken();
+      const worker = aWorkerProcess(workspace, `bash -c 'sleep 1000; : ${token}'`);
+      await until(() => descendantsOf(worker.pid).length > 0);
+      await setTimeout(ms);
+      const begun = descendantsOf(worker.pid);
+      worker.kill('SIGKILL');
+      await once(worker, 'exit');
+      await until(() => begun.every((pid) => !isRunning(pid)));
+      expect(processesWith(token)).toEqual([]);
+    },
+    20_000,
+  );
 
   test('ends with all processes that the command may signal', async () => {
     const { workspace } = aWorkspace();
