@@ -120,14 +120,9 @@ test('a folder that a command has closed goes as well, and one that cannot go ke
   if (isRoot) chownSync(path.join(workspacesDir, stuck, 'deep'), 65534, 65534);
   // Root is stopped by no mode, unless it lays that down.
   const asAnybody = ['setpriv', '--bounding-set=-dac_override,-dac_read_search,-fowner'];
-  const [program = process.execPath, ...args] = [
-    ...(isRoot ? asAnybody : []),
-    process.execPath,
-    '-e',
-    script,
-    workspacesDir,
-  ];
-  const said = execFileSync(program, args, { encoding: 'utf8' });
+  const command = [process.execPath, '-e', script, workspacesDir];
+  const [program, ...args] = isRoot ? [...asAnybody, ...command] : command;
+  const said = execFileSync(program ?? '', args, { encoding: 'utf8' });
   expect(readdirSync(workspacesDir)).toEqual(isRoot ? [stuck] : []);
   expect(said).toMatch(isRoot ? /EACCES|EPERM/ : /^$/);
 });
