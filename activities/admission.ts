@@ -13,7 +13,7 @@ import type { Hold } from './holds.js';
 const CONTENDED_MS = 700;
 const CONTENDED_REST_MS = 5000;
 /** A budget that is used up is looked at again after this at the latest, should the word of a top-up get lost. */
-const EXHAUSTED_MS = 30 * 60_000;
+const EXHAUSTED_MS = 10 * 60_000;
 
 export const accountOf = (run: RunRow): Account => ({
   tenantId: run.tenantId,

@@ -7,7 +7,7 @@ import { askModel } from './askModel.js';
 import { ContentErased } from './conversation.js';
 import type { Deps } from './deps.js';
 import { startHeartbeat } from './heartbeat.js';
-import { askAgain, recordHold } from './holds.js';
+import { askOrWait, heldUntil } from './holds.js';
 import { recordAbortedAttempt, recordHeldStep, recordModelFailure } from './modelFailures.js';
 import { type Prepared, type PreparedStep, prepareStep, stepKey } from './prepareStep.js';
 import { recordReply } from './recordReply.js';
@@ -23,7 +23,7 @@ export async function callModel(deps: Deps, input: ModelCallInput): Promise<Call
   const asked = stopSignal(deps, input.agentRunId);
   try {
     return await deps.underWay.alone(stepKey(input), asked, async (driver) => {
-      const prepared = await askAgain(driver.signal, input.queued === true, (queued) =>
+      const prepared = await askOrWait(deps, input, driver.signal, (queued) =>
         waitWhileElsewhere(driver, () => prepareStep(deps, input, { queued })),
       );
       if (prepared.kind !== 'suspect') return finish(deps, input, prepared, driver);
@@ -56,7 +56,7 @@ async function finish(
     case 'elsewhere':
       throw new Error(`step ${input.step} is ${prepared.kind} though it is alone`);
     case 'hold':
-      return { heldUntilMs: (await recordHold(deps, input, prepared)).untilMs };
+      return { heldUntilMs: heldUntil(prepared) };
     case 'held':
       throw await recordHeldStep(deps, input, prepared.key);
     case 'refused':

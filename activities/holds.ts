@@ -1,6 +1,5 @@
 // Calls that may not be made yet, because a budget or a rate is used up: short waits are waited here, long ones by the run.
 import { setTimeout } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import type { StepInput, Waiting } from '../contracts/agentRun.js';
 import { isClosed } from '../contracts/agentRun.js';
 import { type NewEvent, systemActor } from '../contracts/events.js';
@@ -28,7 +27,7 @@ export interface Hold {
 const INLINE_MS = 3000;
 
 /** Asks again after short waits. `queued`: it has waited before. A hold comes back when it takes longer. */
-export async function askAgain<T extends { kind: string }>(
+async function askAgain<T extends { kind: string }>(
   signal: AbortSignal,
   queued: boolean,
   attempt: (queued: boolean) => Promise<T | Hold>,
@@ -42,22 +41,41 @@ export async function askAgain<T extends { kind: string }>(
   return answer;
 }
 
-export const isHold = (answer: { kind: string }): answer is Hold => answer.kind === 'hold';
+/** A wait that ends by itself within this is not asked about twice, in milliseconds. */
+const SHORT_MS = 60_000;
 
-/** The run says what it waits for; once, however often it is asked. Returns when to ask again. */
-export async function recordHold(
+/**
+ * Asks until it may be made, or the run has to wait and says so. A limit may have been raised after it was asked and before
+ * the run was seen to wait: then nobody tells the run, so it is asked once more.
+ */
+export async function askOrWait<T extends { kind: string }>(
   deps: Deps,
   input: StepInput & { toolCallId?: string },
-  hold: Hold,
-): Promise<{ untilMs: number }> {
-  const untilMs = Date.now() + Math.max(hold.waitMs, hold.restMs ?? 0);
-  await withTransaction(deps.pool, async (tx) => {
+  signal: AbortSignal,
+  attempt: (queued: boolean) => Promise<T | Hold>,
+): Promise<T | Hold> {
+  const answer = await askAgain(signal, input.queued === true, attempt);
+  if (!isHold(answer)) return answer;
+  const isNew = await recordHold(deps, input, answer);
+  const mayBeMissed = answer.limit === 'budget' || answer.waitMs > SHORT_MS;
+  return isNew && mayBeMissed && !signal.aborted ? attempt(true) : answer;
+}
+
+/** When the run asks again, in milliseconds since 1970. */
+export const heldUntil = ({ waitMs, restMs = 0 }: Hold): number => Date.now() + Math.max(waitMs, restMs);
+
+const isHold = (answer: { kind: string }): answer is Hold => answer.kind === 'hold';
+
+/** The run says what it waits for; once, however often it is asked. False: it had said so before, or waits for more. */
+async function recordHold(deps: Deps, input: StepInput & { toolCallId?: string }, hold: Hold): Promise<boolean> {
+  return withTransaction(deps.pool, async (tx) => {
     const run = await lockRun(tx, input.agentRunId);
-    if (isClosed(run.status)) return;
+    if (isClosed(run.status)) return false;
     const { account, limit, reason, until } = hold;
-    const saidBefore = run.waiting?.for === 'budget' && run.waiting.budget === account;
+    const { waiting: before } = run;
+    const saidBefore = before?.for === 'budget' && before.budget === account && before.reason === reason;
     // Whoever waits for a person waits for longer.
-    if (saidBefore || (run.status === 'waiting' && run.waiting?.for !== 'budget')) return;
+    if (saidBefore || (run.status === 'waiting' && run.waiting?.for !== 'budget')) return false;
     const waiting: Waiting = {
       for: 'budget',
       since: new Date().toISOString(),
@@ -76,8 +94,6 @@ export async function recordHold(
       { type: 'run.waiting', ...of, data: { ...waiting } },
     ];
     await appendEvents(tx, run, events);
+    return true;
   });
-  return { untilMs };
 }
-
-export const activitySignal = (): AbortSignal => Context.current().cancellationSignal;

@@ -8,7 +8,7 @@ import { type Reconciled, type Settled, type ToolContext, type ToolExecutor, run
 import { keptBlocks, resultOf } from '../tools/result.js';
 import { type Claim, type Claimed, claimCall } from './claimCall.js';
 import type { Deps } from './deps.js';
-import { askAgain, recordHold } from './holds.js';
+import { askOrWait, heldUntil } from './holds.js';
 import { withoutConsent } from './mcpConsent.js';
 import { recordFailedAttempt, recordToolResult } from './recordToolResult.js';
 import { redactSettled } from './redactions.js';
@@ -36,7 +36,7 @@ export async function attemptToolCall(
     const mayStart = (): void => {
       if (driver.signal.aborted) throw stopped(driver);
     };
-    const claim = await askAgain(driver.signal, input.queued === true, (queued) =>
+    const claim = await askOrWait(deps, input, driver.signal, (queued) =>
       waitWhileElsewhere(driver, () => claimCall(deps, input, { mayStart, queued })),
     );
     if (claim.kind !== 'suspect') return finish(deps, input, claim, driver);
@@ -53,7 +53,7 @@ async function finish(deps: Deps, input: ToolCallInput, claim: Claimed, driver: 
     case 'ended':
       return claim.end;
     case 'hold':
-      return { outcome: 'waits', untilMs: (await recordHold(deps, input, claim)).untilMs };
+      return { outcome: 'waits', untilMs: heldUntil(claim) };
     case 'quarantined':
       throw quarantined(`The tool call ${input.toolCallId} of step ${input.step}`);
     case 'suspect':

@@ -4,7 +4,7 @@ import type { ApiDeps } from './deps.js';
 
 const AT_ONCE = 32;
 
-/** At best: a run that is not reached looks again by itself, within half an hour. */
+/** At best: a run that is not reached looks again by itself, within ten minutes. */
 export async function wakeRuns({ pool, workflows, log }: ApiDeps, tenantId: string): Promise<number> {
   const ids = await runsWaitingForBudget(pool, tenantId);
   let woken = 0;

@@ -71,11 +71,12 @@ async function stepUntilOutcome(run: RunState): Promise<RunOutcome> {
 
     const step = run.nextStep();
     showStatus(run, 'running');
+    const seen = run.limitChanges;
     const reply = await run.underWay(() => callModel({ ...step, toolCallsLeft: run.toolCallsLeft }));
     if ('heldUntilMs' in reply) {
       run.queued = true;
       run.phase = 'waiting';
-      await waitForBudget(run, { untilMs: reply.heldUntilMs, what: `step ${step.step}`, orPause: true });
+      await waitForBudget(run, { untilMs: reply.heldUntilMs, what: `step ${step.step}`, seen, orPause: true });
       continue;
     }
     const { stopReason, toolCalls, ...charge } = reply;

@@ -43,9 +43,10 @@ async function runOne(run: RunState, step: StepInput, call: OpenToolCall, slots:
     if (call.next === 'ask' && (await askPerson(run, step, call)) === 'settled') break;
     if (call.next === 'sleep') await sleepUntil(run, call, input);
     comeTo(call, 'execute');
+    const seen = run.limitChanges;
     const end = await slots.with(() => run.underWay(() => executeTool(call, input)));
     if (end.outcome === 'waits') {
-      await waitForBudget(run, { untilMs: end.untilMs, what: call.summary });
+      await waitForBudget(run, { untilMs: end.untilMs, what: call.summary, seen });
       input = { ...input, queued: true };
       continue;
     }

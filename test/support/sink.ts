@@ -17,6 +17,8 @@ export interface Sink {
   holdNext(path: string): Hold;
   /** Answers to come for a path, each once: a status, or a status with a text. */
   answerNext(path: string, status: number, body?: string, headers?: Record<string, string>): void;
+  /** Called as each request arrives. */
+  onRequest?: (request: Effect) => void;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startSink(): Promise<Sink> {
     const planned = answers.get(path)?.shift();
     const effect = { path, key: String(request.headers['idempotency-key']), arguments: parsed.arguments };
     requests.push(effect);
+    sink.onRequest?.(effect);
     const hold = holds.get(path)?.shift();
     if (hold) {
       hold.arrive();
@@ -50,7 +53,7 @@ export async function startSink(): Promise<Sink> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
 
-  return {
+  const sink: Sink = {
     url: `http://127.0.0.1:${port}`,
     requests,
     effects: () => requests.filter((r, i) => requests.findIndex((q) => q.path === r.path && q.key === r.key) === i),
@@ -71,6 +74,7 @@ export async function startSink(): Promise<Sink> {
         server.closeAllConnections();
       }),
   };
+  return sink;
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
