@@ -131,12 +131,16 @@ export async function offerTools(
   );
 }
 
-/** Of a tool that this worker has and does not offer. */
+/** The tools that this worker has and does not offer; of others it had refused before nothing is said any more. */
 export async function refuseTools(
   tx: PoolClient,
   workerId: string,
   tools: readonly { definition: ToolDefinition; hash: string; reason: string }[],
 ): Promise<void> {
+  await tx.query('DELETE FROM refused_tools WHERE worker_id = $1 AND name <> ALL ($2::text[])', [
+    workerId,
+    tools.map((t) => t.definition.name),
+  ]);
   await tx.query(
     `INSERT INTO refused_tools (worker_id, name, definition, hash, reason)
      SELECT $1, name, definition, hash, reason FROM unnest($2::text[], $3::json[], $4::text[], $5::text[])

@@ -2,7 +2,7 @@
 import { runJavascript } from './javascript.js';
 import type { JavascriptResult } from './javascriptCall.js';
 import { defaultJavascriptLimits } from './limits.js';
-import { type Probe, doesNotHold, holds } from './probe.js';
+import { type Probe, doesNotHold, holds, undecided } from './probe.js';
 
 interface Attempt {
   code: string;
@@ -43,7 +43,9 @@ export async function probeJavascript(): Promise<Probe> {
   for (const { code, timeoutMs = LIMITS.timeoutMs, stopped, otherwise } of ATTEMPTS) {
     const limits = { ...LIMITS, timeoutMs };
     const result = await runJavascript({ code, input: 'null', limits }).catch(notStarted);
-    if (!stopped(result)) return doesNotHold(`${otherwise} (${JSON.stringify(result).slice(0, 200)})`);
+    if (stopped(result)) continue;
+    if (result.ended === 'timeout') return undecided('its probe did not come to an end in time; it is tried again');
+    return doesNotHold(`${otherwise} (${JSON.stringify(result).slice(0, 200)})`);
   }
   return holds;
 }

@@ -4,20 +4,26 @@ import { probeJavascript } from './javascriptProbe.js';
 import type { Probe } from './probe.js';
 import { probeShell } from './shellProbe.js';
 
-export type ShellSandbox = { holds: true; host: SandboxHost } | { holds: false; reason: string };
+export type ShellSandbox = { holds: true; host: SandboxHost } | Extract<Probe, { holds: false }>;
 
 export interface Sandboxes {
-  /** Probed when it is first asked for, and once. */
+  /** Probed when it is first asked for, and once; again when it could not be decided. */
   shell(): Promise<ShellSandbox>;
   javascript(): Promise<Probe>;
 }
 
 export function findSandboxes(): Sandboxes {
-  let shell: Promise<ShellSandbox> | undefined;
-  let javascript: Promise<Probe> | undefined;
-  return {
-    shell: () => (shell ??= findShell()),
-    javascript: () => (javascript ??= probeJavascript()),
+  return { shell: decidedOnce(findShell), javascript: decidedOnce(probeJavascript) };
+}
+
+/** Asked once, and again when the answer was that it could not be told. */
+export function decidedOnce<P extends ShellSandbox | Probe>(probe: () => Promise<P>): () => Promise<P> {
+  let answer: Promise<P> | undefined;
+  return async () => {
+    answer ??= probe();
+    const found = await answer;
+    if (!found.holds && found.undecided) answer = undefined;
+    return found;
   };
 }
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { SandboxHost } from './bubblewrap.js';
 import type { ShellLimits } from '../contracts/sandboxLimits.js';
 import { defaultShellLimits } from './limits.js';
-import { type Probe, doesNotHold, holds } from './probe.js';
+import { type Probe, doesNotHold, holds, undecided } from './probe.js';
 import { type ShellResult, runShell } from './shell.js';
 
 const MIB = 1024 * 1024;
@@ -44,6 +44,7 @@ function verdict([out, fork, memory]: readonly ShellResult[], connections: numbe
   const through = out?.stdout.split('\n').filter((line) => line.startsWith(THROUGH)) ?? [];
   if (connections > 0) through.push(`${THROUGH}a connection arrived at the worker`);
   if (through.length > 0) return doesNotHold(through.map((line) => line.slice(THROUGH.length)).join('; '));
+  if ([out, fork, memory].some((result) => result?.ended === 'timeout')) return undecided(TOO_SLOW);
   if (out?.ended !== 'exited' || out.exitCode !== 0 || !out.stdout.includes(DONE)) {
     return doesNotHold(`a command in it did not run: ${says(out)}`);
   }
@@ -51,6 +52,8 @@ function verdict([out, fork, memory]: readonly ShellResult[], connections: numbe
   if (memory?.ended !== 'memory') return doesNotHold(`more memory than allowed could be taken: ${says(memory)}`);
   return holds;
 }
+
+const TOO_SLOW = 'its probe did not come to an end in time; it is tried again';
 
 const says = (result: ShellResult | undefined): string =>
   `${result?.ended} ${result?.exitCode ?? ''} ${result?.stderr.slice(0, 300) ?? ''}`.trim();

@@ -27,6 +27,8 @@ export interface ProbedTool {
   definition: ToolDefinition;
   /** Why it is not offered. */
   refused?: string;
+  /** To be asked again. */
+  undecided?: boolean;
 }
 
 export const definitionHash = (definition: ToolDefinition): string => digestOf(definition);
@@ -73,4 +75,4 @@ export async function createToolRegistry(options: RegistryOptions): Promise<Tool
 const sandboxed = [shellDefinition, javascriptDefinition];
 
 const probed = (definition: ToolDefinition, probe: Probe): ProbedTool =>
-  probe.holds ? { definition } : { definition, refused: probe.reason };
+  probe.holds ? { definition } : { definition, refused: probe.reason, undecided: probe.undecided === true };

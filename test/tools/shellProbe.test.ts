@@ -3,6 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findSandboxHost } from '../../sandbox/bubblewrap.js';
+import { type Probe, doesNotHold, holds, undecided } from '../../sandbox/probe.js';
+import { decidedOnce } from '../../sandbox/sandboxes.js';
 import { probeShell } from '../../sandbox/shellProbe.js';
 import { describeShell, theHost } from './sandboxed.js';
 
@@ -36,6 +38,13 @@ describeShell('the probe', () => {
     expect(await probeShell({ ...theHost(), bwrap: aBwrap(':') })).toEqual({ holds: true });
   });
 
+  test('cannot tell where nothing in the sandbox comes to an end in time', async () => {
+    expect(await probeShell({ ...theHost(), bwrap: aBwrap('sleep 60') })).toMatchObject({
+      holds: false,
+      undecided: true,
+    });
+  }, 60_000);
+
   test.each([
     ['the network of the machine', 'without --unshare-net', 'a connection'],
     ['the processes of the machine', 'without --unshare-pid', 'the pid namespace'],
@@ -67,4 +76,11 @@ test('a machine without bubblewrap has no sandbox, and says what to install', ()
     ok: false,
     reason: expect.stringContaining(process.platform === 'linux' ? 'install the package bubblewrap' : 'Linux'),
   });
+});
+
+test('a probe that could not tell is made again, any other once', async () => {
+  const answers = [undecided('too slow'), doesNotHold('it leaks'), holds];
+  let asked = 0;
+  const ask = decidedOnce(() => Promise.resolve(answers[asked++] as Probe));
+  expect([await ask(), await ask(), await ask()]).toEqual([answers[0], answers[1], answers[1]]);
 });
